@@ -1,0 +1,124 @@
+"""ChatKit's objects to the values of their rows, and stored documents back to objects.
+
+A document is the whole object as pydantic writes it in JSON, read back before it is stored, so that nothing gets
+in that could not get out. Equal means equal after pydantic's own JSON round trip: NaN and infinity become null;
+tuples, sets, bytes, Decimal and keys that are no text take their JSON form.
+"""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Generic, TypeVar
+
+from chatkit.types import Attachment, ThreadItem, ThreadMetadata
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from chatkit_pgstore._ids import PLACEHOLDER_ID, check_id, generate_id
+from chatkit_pgstore._reading import read, reason
+from chatkit_pgstore._writing import written
+from chatkit_pgstore.errors import UnreadableItemError, UnstorableItemError
+
+T = TypeVar("T")
+
+
+class Codec(Generic[T]):
+    """Writes and reads the documents of one kind of object."""
+
+    def __init__(self, kind: str, adapter: TypeAdapter[T]) -> None:
+        self._kind = kind
+        self._adapter = adapter
+
+    def encode(self, value: BaseModel) -> tuple[str, T]:
+        """Return the document of *value*, and the object that reading it gives.
+
+        Raises:
+            UnstorableItemError: JSON cannot hold it, or it could not be read back.
+        """
+        document = written(self._kind, value)
+        try:
+            return document, read(self._adapter, document)
+        except ValidationError as error:
+            # Not chained: pydantic's message quotes the conversation.
+            raise UnstorableItemError(
+                f"{self._kind} {getattr(value, 'id', None)!r} cannot be stored, for it could not be read back: "
+                f"{reason(error)}. Nothing was written."
+            ) from None
+
+    def decode(self, row_id: str, document: str) -> T:
+        """Return the object kept in *document*.
+
+        Raises:
+            UnreadableItemError: The installed SDK cannot read it.
+        """
+        try:
+            return read(self._adapter, document)
+        except ValidationError as error:
+            raise UnreadableItemError(
+                f"{self._kind} {row_id!r} cannot be read by openai-chatkit {version('openai-chatkit')}: "
+                f"{reason(error)}. It is kept as it is; a release that knows it will read it."
+            ) from None
+
+
+THREADS: Codec[ThreadMetadata] = Codec("Thread", TypeAdapter(ThreadMetadata))
+ITEMS: Codec[ThreadItem] = Codec("Item", TypeAdapter(ThreadItem))
+ATTACHMENTS: Codec[Attachment] = Codec("Attachment", TypeAdapter(Attachment))
+
+
+def thread_values(thread: ThreadMetadata) -> dict[str, Any]:
+    """Return the values of a thread's row.
+
+    Raises:
+        ValueError: Its id cannot be stored, or PostgreSQL cannot hold its time.
+        UnstorableItemError: See `Codec.encode`.
+    """
+    check_id(thread.id, "thread.id")
+    document, stored = THREADS.encode(thread)
+    return {
+        "id": stored.id,
+        "thread": document,
+        "created_at": column_time(stored.created_at, "thread.created_at"),
+    }
+
+
+def item_values(item: ThreadItem) -> dict[str, Any]:
+    """Return the values of an item's row; under a fresh id where the item has only the placeholder.
+
+    Raises:
+        ValueError: Its id cannot be stored, or PostgreSQL cannot hold its time.
+        UnstorableItemError: See `Codec.encode`.
+    """
+    check_id(item.id, "item.id")
+    if item.id == PLACEHOLDER_ID:
+        item = item.model_copy(update={"id": generate_id("message")})
+    document, stored = ITEMS.encode(item)
+    return {
+        "id": stored.id,
+        "type": stored.type,
+        "status": getattr(stored, "status", None),
+        "item": document,
+        "created_at": column_time(stored.created_at, "item.created_at"),
+    }
+
+
+def attachment_values(attachment: Attachment) -> dict[str, Any]:
+    """Return the values of an attachment's row.
+
+    Raises:
+        ValueError: Its id, or its thread's, cannot be stored.
+        UnstorableItemError: See `Codec.encode`.
+    """
+    check_id(attachment.id, "attachment.id")
+    document, stored = ATTACHMENTS.encode(attachment)
+    thread_id = None if stored.thread_id is None else check_id(stored.thread_id, "attachment.thread_id")
+    return {"id": stored.id, "thread_id": thread_id, "attachment": document}
+
+
+def column_time(value: datetime, field: str) -> datetime:
+    """Return *value* for a ``timestamptz`` column; a naive one is local time, as the SDK's ``datetime.now()`` is.
+
+    Raises:
+        ValueError: In UTC it falls outside the years 1 to 9999.
+    """
+    try:
+        return value.astimezone(UTC)
+    except (OverflowError, ValueError, OSError):
+        raise ValueError(f"{field} must be a time within the years 1 to 9999 in UTC, not {value!s}") from None

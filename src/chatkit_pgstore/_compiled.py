@@ -1,0 +1,97 @@
+"""The statements as the driver takes them: SQL text and the order of its parameters, compiled once per store."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql import asyncpg
+
+from chatkit_pgstore._statements import (
+    append_item,
+    delete_attachment,
+    delete_item,
+    delete_thread,
+    load_attachment,
+    load_item,
+    load_thread,
+    page_of_items,
+    page_of_threads,
+    replace_item,
+    save_attachment,
+    save_thread,
+    save_thread_attachment,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL for the driver, and the names of its parameters in the order the driver wants them."""
+
+    name: str
+    sql: str
+    parameters: tuple[str, ...]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """Return the driver's positional arguments, out of *values* by name."""
+        return [values[name] for name in self.parameters]
+
+
+Pages = Mapping[tuple[bool, bool], Statement]
+"""The statements of a listing, by whether it is descending and whether it starts behind a cursor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    """All statements of a store."""
+
+    load_thread: Statement
+    save_thread: Statement
+    delete_thread: Statement
+    load_item: Statement
+    append_item: Statement
+    replace_item: Statement
+    delete_item: Statement
+    load_attachment: Statement
+    save_attachment: Statement
+    save_thread_attachment: Statement
+    delete_attachment: Statement
+    pages_of_threads: Pages
+    pages_of_items: Pages
+
+
+def compiled_statements() -> Statements:
+    """Return every statement as the driver takes it."""
+    single = (
+        load_thread,
+        save_thread,
+        delete_thread,
+        load_item,
+        append_item,
+        replace_item,
+        delete_item,
+        load_attachment,
+        save_attachment,
+        save_thread_attachment,
+        delete_attachment,
+    )
+    return Statements(
+        **{build.__name__: _compiled(build.__name__, build()) for build in single},
+        pages_of_threads=_compiled_pages(page_of_threads),
+        pages_of_items=_compiled_pages(page_of_items),
+    )
+
+
+def _compiled(name: str, statement: Executable) -> Statement:
+    compiler = statement.compile(dialect=asyncpg.dialect())
+    return Statement(name, str(compiler), tuple(compiler.positiontup or ()))
+
+
+def _compiled_pages(build: Callable[..., Executable]) -> Pages:
+    pages: dict[tuple[bool, bool], Statement] = {}
+    for descending, after_cursor in product((False, True), repeat=2):
+        order, start = "desc" if descending else "asc", "_after" if after_cursor else ""
+        statement = build(descending=descending, after_cursor=after_cursor)
+        pages[descending, after_cursor] = _compiled(f"{build.__name__}_{order}{start}", statement)
+    return pages

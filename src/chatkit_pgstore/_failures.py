@@ -1,0 +1,95 @@
+"""What a failed call means: send it again, tell the operator, or hand it on.
+
+Failures are told apart by exception class and SQLSTATE, never by message: messages are translated, and some
+poolers write their own. The codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+import ssl
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from chatkit_pgstore.errors import ConfigurationError, SchemaOutOfDateError
+
+CONNECTION_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006"})
+"""Shutdown, crash, start-up, sessions ended for idling; and read-only, as an old primary is after a failover."""
+
+WORTH_ANOTHER_ATTEMPT = CONNECTION_LOST | {"40001", "40P01", "53300"}
+"""Those, serialisation failures, deadlocks and too many connections. Class 08 (connections) counts too."""
+
+SCHEMA_MISSING = frozenset({"42P01", "42703", "3F000"})
+"""Undefined table, column or schema."""
+
+LOGIN_REFUSED = frozenset({"28P01", "28000", "3D000"})
+"""Wrong password, no access for this role or from this address, no such database."""
+
+ROLE_LACKS_RIGHTS = "42501"
+
+
+def underlying(error: BaseException) -> BaseException:
+    """Return the driver's error out of the one that SQLAlchemy's adapter made of it."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    if type(error).__module__.startswith("sqlalchemy.dialects") and error.__cause__ is not None:
+        return error.__cause__
+    return error
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed when it is sent again."""
+    match error:
+        case ssl.SSLError() | asyncpg.DataError() | asyncpg.ClientConfigurationError():
+            return False
+        case asyncpg.PostgresError():
+            return error.sqlstate in WORTH_ANOTHER_ATTEMPT or _is_connection_class(error)
+        case OSError() | PoolTimeoutError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
+            return True
+        case _:
+            return False
+
+
+def leaves_connection_usable(error: BaseException) -> bool:
+    """Whether the connection that *error* came by can serve the next call.
+
+    The server has answered, or the driver refused an argument before it sent anything. Whatever else happened,
+    a time-out or a cancellation too, nobody knows what the connection is waiting for.
+    """
+    match error:
+        case asyncpg.PostgresError():
+            return error.sqlstate not in CONNECTION_LOST and not _is_connection_class(error)
+        case asyncpg.DataError():
+            return True
+        case _:
+            return False
+
+
+def explained(error: BaseException) -> BaseException:
+    """Return the error to raise for *error*: one that says what to do, where something can be done."""
+    sqlstate = getattr(error, "sqlstate", None)
+    if sqlstate in SCHEMA_MISSING:
+        return SchemaOutOfDateError(
+            "The tables of chatkit-pgstore are not in this database, or are of another release. "
+            "Run `chatkit-pgstore migrate`, or await store.initialize() at start-up."
+        )
+    if sqlstate in LOGIN_REFUSED:
+        return ConfigurationError(
+            f"The server refused the login: {error}. Check user, password and database name in the URL "
+            "(special characters of a password have to be percent-encoded)."
+        )
+    if sqlstate == ROLE_LACKS_RIGHTS:
+        return ConfigurationError(
+            f"The role in the database URL lacks rights: {error}. Migrate as the owner of the tables, and grant "
+            "the application's role SELECT, INSERT, UPDATE and DELETE on them."
+        )
+    if isinstance(error, ssl.SSLError):
+        return ConfigurationError(
+            f"No TLS connection could be made: {error}. Check sslmode and sslrootcert in the URL."
+        )
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return ConfigurationError(f"The driver refused the database URL: {error}")
+    return error
+
+
+def _is_connection_class(error: asyncpg.PostgresError) -> bool:
+    return str(error.sqlstate).startswith("08")

@@ -1,0 +1,346 @@
+"""PostgresStore: ChatKit's Store on PostgreSQL. Each method binds values, runs one statement, decodes rows."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Generic, Self
+
+from chatkit.store import NotFoundError, Store, StoreItemType
+from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
+from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import TypeVar
+
+from chatkit_pgstore import _migrations
+from chatkit_pgstore._codec import (
+    ATTACHMENTS,
+    ITEMS,
+    THREADS,
+    Codec,
+    attachment_values,
+    item_values,
+    thread_values,
+)
+from chatkit_pgstore._compiled import Pages, Statement, compiled_statements
+from chatkit_pgstore._connection import Database
+from chatkit_pgstore._engine import checked_engine, engine_for
+from chatkit_pgstore._ids import check_id, generate_id, warn_of_placeholder
+from chatkit_pgstore._paging import PageRequest, page_of, page_request
+from chatkit_pgstore._settings import OnUnreadable, Settings, UserId
+from chatkit_pgstore._user import user_of
+from chatkit_pgstore.errors import ConfigurationError, UnreadableItemError
+
+logger = logging.getLogger("chatkit_pgstore")
+
+START_SECONDS = 7.0
+"""How long `PostgresStore.initialize` tries to reach the server before it says that it cannot."""
+
+T = TypeVar("T")
+TContext = TypeVar("TContext", default=Any)
+
+
+class PostgresStore(Store[TContext], Generic[TContext]):
+    """Keeps ChatKit conversations in PostgreSQL.
+
+    Every method is one statement and, on a warm connection, one network round trip; it is atomic, committed when
+    it returns, and sees and touches only the rows of the user in the request context. A write that has begun is
+    carried to its end even when its caller is cancelled. A call whose connection breaks is sent again until
+    *retry_seconds* are over. Nothing connects before the first call.
+
+    Args:
+        database_url: As the provider prints it: ``postgresql://user:password@host/database?sslmode=require``.
+        engine: Instead of a URL, an ``AsyncEngine`` on asyncpg. Its pool is shared and never disposed of.
+        user_id: Called with the request context, returns the id of its user: a str, int or UUID. Without it, the
+            user is ``context["user_id"]`` of a mapping, else ``context.user_id``.
+        max_page_size: The most rows a page has; a larger limit is cut to it.
+        on_unreadable: What a listing does with a document the installed SDK cannot read: "leave_out" warns and
+            goes on, "raise" raises UnreadableItemError.
+        pool_size: The most connections that are opened at once, with *database_url*.
+        retry_seconds: The longest a call may take, waiting and every attempt included.
+        attempt_timeout_seconds: The longest one attempt may take once it has a connection.
+        connect_timeout_seconds: The longest a new connection may take, with *database_url*; a
+            ``connect_timeout`` in the URL comes first.
+
+    Raises:
+        ConfigurationError: Neither or both of *database_url* and *engine* are given, or one cannot be used.
+
+    Every method that takes a context raises, besides what it names itself:
+
+    - MissingUserError when the context names no user;
+    - ValueError when an id is empty, longer than 512 bytes, or holds a NUL;
+    - StoreUnavailableError when no attempt succeeded within *retry_seconds*;
+    - SchemaOutOfDateError when the tables are missing, ConfigurationError when the login is refused.
+    """
+
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        engine: AsyncEngine | None = None,
+        user_id: UserId | None = None,
+        max_page_size: int = 1000,
+        on_unreadable: OnUnreadable = "leave_out",
+        pool_size: int = 10,
+        retry_seconds: float = 15.0,
+        attempt_timeout_seconds: float = 5.0,
+        connect_timeout_seconds: float = 3.0,
+    ) -> None:
+        self._settings = Settings(
+            user_id=user_id,
+            max_page_size=max_page_size,
+            on_unreadable=on_unreadable,
+            pool_size=pool_size,
+            retry_seconds=retry_seconds,
+            attempt_timeout_seconds=attempt_timeout_seconds,
+            connect_timeout_seconds=connect_timeout_seconds,
+        )
+        if (database_url is None) == (engine is None):
+            raise ConfigurationError("Give PostgresStore either a database_url or engine=, one of the two.")
+        own = None if database_url is None else engine_for(database_url, self._settings)
+        self._database = Database(own or checked_engine(engine), owned=own is not None, settings=self._settings)
+        self._sql = compiled_statements()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine in use: the one given, or the store's own."""
+        return self._database.engine
+
+    async def initialize(self, *, migrate: bool = True) -> None:
+        """Bring the database to the schema this release needs, or only check that it is there.
+
+        Any number of processes may do so at once. A schema from a newer release is accepted, with a warning,
+        when it records that it still serves this one.
+
+        Args:
+            migrate: False checks and changes nothing.
+
+        Raises:
+            SchemaOutOfDateError: *migrate* is False and the database is empty or behind.
+            SchemaTooNewError: The database was migrated by a newer release that no longer serves this one.
+            StoreUnavailableError: The server could not be reached within 7 seconds.
+            ConfigurationError: The server refuses the login, the role lacks rights, or TLS cannot be had.
+        """
+        schema, _ = await self._database.persistently(
+            "initialize", partial(_migrations.found, self.engine), START_SECONDS
+        )
+        if not _migrations.needs_upgrade(schema):
+            return
+        if not migrate:
+            raise _migrations.out_of_date(schema)
+        await _migrations.upgrade(self.engine)
+
+    async def close(self) -> None:
+        """Wait for writes still on their way, then close the connections; those of ``engine=`` stay open."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        await self.initialize()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def generate_thread_id(self, context: TContext) -> str:
+        """Return a new thread id: the SDK's prefix and 128 random bits, where the SDK has 32."""
+        return generate_id("thread")
+
+    def generate_item_id(self, item_type: StoreItemType, thread: ThreadMetadata, context: TContext) -> str:
+        """Return a new item id: the SDK's prefix for *item_type* and 128 random bits, where the SDK has 32."""
+        return generate_id(item_type)
+
+    async def load_thread(self, thread_id: str, context: TContext) -> ThreadMetadata:
+        """Return a thread's metadata.
+
+        Raises:
+            NotFoundError: There is no such thread, or it is another user's.
+            UnreadableItemError: The installed SDK cannot read it.
+        """
+        values = {"user_id": self._user(context), "id": check_id(thread_id, "thread_id")}
+        rows = await self._database.read("load_thread", self._sql.load_thread, values)
+        return THREADS.decode(thread_id, _one(rows, "Thread", thread_id))
+
+    async def save_thread(self, thread: ThreadMetadata, context: TContext) -> None:
+        """Insert a thread, or replace its metadata whole; the last writer wins.
+
+        Of a `Thread`, which the SDK passes too, the items are not stored. The time the thread is listed by is
+        that of its first save. Another user's thread of the same id is another thread.
+
+        Raises:
+            UnstorableItemError: JSON cannot hold it.
+            ValueError: PostgreSQL cannot hold its ``created_at``.
+        """
+        values = {"user_id": self._user(context), **thread_values(thread)}
+        await self._database.write("save_thread", self._sql.save_thread, values)
+
+    async def load_threads(self, limit: int, after: str | None, order: str, context: TContext) -> Page[ThreadMetadata]:
+        """Return one page of the user's threads by time of creation, ties by id.
+
+        Args:
+            limit: Rows wanted, at least 1; more than ``max_page_size`` is cut to it.
+            after: Thread id to continue behind, exclusive; None starts at the edge.
+            order: "asc" for the oldest first, "desc" for the newest.
+
+        Raises:
+            NotFoundError: *after* is no thread of this user.
+            ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
+        """
+        request = self._page_request(limit, after, order)
+        key = {"user_id": self._user(context)}
+        return await self._page("load_threads", self._sql.pages_of_threads, request, key, THREADS)
+
+    async def delete_thread(self, thread_id: str, context: TContext) -> None:
+        """Delete a thread with its items and attachments; one that is not there is no error."""
+        values = {"user_id": self._user(context), "id": check_id(thread_id, "thread_id")}
+        await self._database.write("delete_thread", self._sql.delete_thread, values)
+
+    async def load_thread_items(
+        self, thread_id: str, after: str | None, limit: int, order: str, context: TContext
+    ) -> Page[ThreadItem]:
+        """Return one page of a thread's items, in the order in which they were added.
+
+        A thread that is not there, or another user's, is an empty page.
+
+        Args:
+            thread_id: The thread.
+            after: Item id to continue behind, exclusive; None starts at the edge.
+            limit: Rows wanted, at least 1; more than ``max_page_size`` is cut to it.
+            order: "asc" for the oldest first, "desc" for the newest.
+
+        Raises:
+            NotFoundError: *after* is no item of this thread.
+            ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
+        """
+        request = self._page_request(limit, after, order)
+        key = {"user_id": self._user(context), "thread_id": check_id(thread_id, "thread_id")}
+        return await self._page("load_thread_items", self._sql.pages_of_items, request, key, ITEMS)
+
+    async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
+        """Append an item to a thread.
+
+        An id that is already in the thread is the same item, which the SDK adds again when it is done or was
+        cancelled: its document is replaced and its place kept, except that a pending document never replaces
+        one that is completed, answered or skipped.
+
+        Raises:
+            NotFoundError: There is no such thread, or it is another user's.
+            UnstorableItemError: JSON cannot hold the item.
+            ValueError: PostgreSQL cannot hold its ``created_at``.
+        """
+        await self._write_item("add_thread_item", self._sql.append_item, thread_id, item, context)
+
+    async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
+        """Replace an item in its place, or append it when the thread has none of its id.
+
+        Raises:
+            NotFoundError: There is no such thread, or it is another user's.
+            UnstorableItemError: JSON cannot hold the item.
+            ValueError: PostgreSQL cannot hold its ``created_at``.
+        """
+        await self._write_item("save_item", self._sql.replace_item, thread_id, item, context)
+
+    async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
+        """Return one item of a thread.
+
+        Raises:
+            NotFoundError: There is no such item in this thread, or it is another user's.
+            UnreadableItemError: The installed SDK cannot read it.
+        """
+        values = self._item_key(thread_id, item_id, context)
+        warn_of_placeholder("load_item", item_id)
+        rows = await self._database.read("load_item", self._sql.load_item, values)
+        return ITEMS.decode(item_id, _one(rows, "Item", item_id))
+
+    async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
+        """Delete one item of a thread; one that is not there is no error."""
+        values = self._item_key(thread_id, item_id, context)
+        warn_of_placeholder("delete_thread_item", item_id)
+        await self._database.write("delete_thread_item", self._sql.delete_item, values)
+
+    async def load_attachment(self, attachment_id: str, context: TContext) -> Attachment:
+        """Return an attachment's metadata.
+
+        Raises:
+            NotFoundError: There is no such attachment, or it is another user's.
+            UnreadableItemError: The installed SDK cannot read it.
+        """
+        values = {"user_id": self._user(context), "id": check_id(attachment_id, "attachment_id")}
+        rows = await self._database.read("load_attachment", self._sql.load_attachment, values)
+        return ATTACHMENTS.decode(attachment_id, _one(rows, "Attachment", attachment_id))
+
+    async def save_attachment(self, attachment: Attachment, context: TContext) -> None:
+        """Insert an attachment's metadata, or replace it whole.
+
+        Its ``thread_id`` may come later, with the first message that uses it; the attachment then goes when the
+        thread does.
+
+        Raises:
+            NotFoundError: Its thread is not there, or is another user's.
+            UnstorableItemError: JSON cannot hold it.
+        """
+        values = {"user_id": self._user(context), **attachment_values(attachment)}
+        if values["thread_id"] is None:
+            await self._database.write("save_attachment", self._sql.save_attachment, values)
+            return
+        rows = await self._database.write("save_attachment", self._sql.save_thread_attachment, values)
+        _one(rows, "Thread", values["thread_id"])
+
+    async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
+        """Delete an attachment's metadata; one that is not there is no error."""
+        values = {"user_id": self._user(context), "id": check_id(attachment_id, "attachment_id")}
+        await self._database.write("delete_attachment", self._sql.delete_attachment, values)
+
+    def _user(self, context: TContext) -> str:
+        return user_of(context, self._settings.user_id)
+
+    def _page_request(self, limit: int, after: str | None, order: str) -> PageRequest:
+        return page_request(limit, after, order, self._settings.max_page_size)
+
+    def _item_key(self, thread_id: str, item_id: str, context: TContext) -> dict[str, str]:
+        return {
+            "user_id": self._user(context),
+            "thread_id": check_id(thread_id, "thread_id"),
+            "id": check_id(item_id, "item_id"),
+        }
+
+    async def _write_item(
+        self, call: str, statement: Statement, thread_id: str, item: ThreadItem, context: TContext
+    ) -> None:
+        key = {"user_id": self._user(context), "thread_id": check_id(thread_id, "thread_id")}
+        rows = await self._database.write(call, statement, {**key, **item_values(item)})
+        _one(rows, "Thread", thread_id)
+
+    async def _page(
+        self, call: str, pages: Pages, request: PageRequest, key: dict[str, str], codec: Codec[T]
+    ) -> Page[T]:
+        statement = pages[request.descending, request.after is not None]
+        values = {**key, "after": request.after, "limit": request.limit + 1}
+        rows = await self._database.read(call, statement, values)
+        if request.after is not None:
+            nothing_behind = _one(rows, "Cursor", request.after) is None
+            rows = [] if nothing_behind else rows
+        return page_of(rows, request, partial(self._decoded, codec, key.get("thread_id")))
+
+    def _decoded(self, codec: Codec[T], thread_id: str | None, row_id: str, document: str) -> T | None:
+        try:
+            return codec.decode(row_id, document)
+        except UnreadableItemError as error:
+            if self._settings.on_unreadable == "raise":
+                raise
+            logger.warning("Left out of a page of thread %r: %s", thread_id or row_id, error)
+            return None
+
+
+def _one(rows: Sequence[Any], kind: str, name: str) -> Any:
+    """Return the first value of the first of *rows*.
+
+    Raises:
+        NotFoundError: There is no row.
+    """
+    if not rows:
+        raise NotFoundError(f"{kind} {name} not found")
+    return rows[0][0]
