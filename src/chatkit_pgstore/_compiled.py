@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from chatkit_pgstore._statements import (
     append_item,
@@ -23,6 +25,8 @@ from chatkit_pgstore._statements import (
     save_thread,
     save_thread_attachment,
 )
+
+DIALECT: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,12 @@ def compiled_statements() -> Statements:
     )
 
 
-def _compiled(name: str, statement: Executable) -> Statement:
-    compiler = statement.compile(dialect=asyncpg.dialect())
+def _compiled(name: str, statement: ClauseElement) -> Statement:
+    compiler = cast("SQLCompiler", statement.compile(dialect=DIALECT))
     return Statement(name, str(compiler), tuple(compiler.positiontup or ()))
 
 
-def _compiled_pages(build: Callable[..., Executable]) -> Pages:
+def _compiled_pages(build: Callable[..., ClauseElement]) -> Pages:
     pages: dict[tuple[bool, bool], Statement] = {}
     for descending, after_cursor in product((False, True), repeat=2):
         order, start = "desc" if descending else "asc", "_after" if after_cursor else ""

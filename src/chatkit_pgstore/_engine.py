@@ -12,6 +12,9 @@ from chatkit_pgstore.errors import ConfigurationError
 
 logger = logging.getLogger("chatkit_pgstore")
 
+# The driver ships no types, and those pyright infers from its defaults are narrower than what it takes.
+_connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType]  # see above
+
 
 def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
     """Return an engine of our own; it connects when it is first used.
@@ -22,12 +25,12 @@ def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
     target = parse_url(database_url)
     timeout = target.connect_timeout_seconds or settings.connect_timeout_seconds
 
-    async def connect() -> Any:
-        return await asyncpg.connect(target.dsn, timeout=timeout, **target.connect_arguments)
+    async def connection() -> Any:
+        return await _connect(target.dsn, timeout=timeout, **target.connect_arguments)
 
     return create_async_engine(
         target.url,
-        async_creator=connect,
+        async_creator=connection,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,

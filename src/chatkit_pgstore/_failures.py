@@ -42,7 +42,7 @@ def is_transient(error: BaseException) -> bool:
         case ssl.SSLError() | asyncpg.DataError() | asyncpg.ClientConfigurationError():
             return False
         case asyncpg.PostgresError():
-            return error.sqlstate in WORTH_ANOTHER_ATTEMPT or _is_connection_class(error)
+            return _sqlstate(error) in WORTH_ANOTHER_ATTEMPT or _is_connection_class(error)
         case OSError() | PoolTimeoutError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
             return True
         case _:
@@ -57,7 +57,7 @@ def leaves_connection_usable(error: BaseException) -> bool:
     """
     match error:
         case asyncpg.PostgresError():
-            return error.sqlstate not in CONNECTION_LOST and not _is_connection_class(error)
+            return _sqlstate(error) not in CONNECTION_LOST and not _is_connection_class(error)
         case asyncpg.DataError():
             return True
         case _:
@@ -66,7 +66,7 @@ def leaves_connection_usable(error: BaseException) -> bool:
 
 def explained(error: BaseException) -> BaseException:
     """Return the error to raise for *error*: one that says what to do, where something can be done."""
-    sqlstate = getattr(error, "sqlstate", None)
+    sqlstate = _sqlstate(error)
     if sqlstate in SCHEMA_MISSING:
         return SchemaOutOfDateError(
             "The tables of chatkit-pgstore are not in this database, or are of another release. "
@@ -91,5 +91,9 @@ def explained(error: BaseException) -> BaseException:
     return error
 
 
-def _is_connection_class(error: asyncpg.PostgresError) -> bool:
-    return str(error.sqlstate).startswith("08")
+def _is_connection_class(error: BaseException) -> bool:
+    return _sqlstate(error).startswith("08")
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None))

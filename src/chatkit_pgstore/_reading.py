@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from chatkit.types import WidgetItem
 from chatkit.widgets import DynamicWidgetRoot
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def _without_unknown_icons(document: str, error: ValidationError) -> Any:
 def _clear(data: Any, place: tuple[int | str, ...]) -> None:
     """Set the icon of the object at *place* to null; the names of union members in *place* are no keys."""
     for step in place:
-        if isinstance(data, list) or step in data:
+        if isinstance(step, int) or step in data:
             data = data[step]
     data["icon"] = None
 
@@ -65,7 +65,7 @@ def _keep_template_properties(item: WidgetItem, document: str) -> None:
         item.widget = DynamicWidgetRoot.model_validate(widget)
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: JsonValue) -> JsonValue:
     match value:
         case dict():
             return {key: _without_nulls(each) for key, each in value.items() if each is not None}

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
-    Executable,
     Table,
     Text,
     and_,
@@ -31,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.sql import ClauseElement
 
 from chatkit_pgstore._tables import attachments, thread_items, threads
 
@@ -62,14 +62,14 @@ LIMIT = bindparam("limit", type_=BigInteger())
 # Threads
 
 
-def load_thread() -> Executable:
+def load_thread() -> ClauseElement:
     """The document of one thread, or no row."""
     return select(_as_text(threads.c.thread)).where(threads.c.user_id == USER, threads.c.id == _text("id"))
 
 
-def save_thread() -> Executable:
+def save_thread() -> ClauseElement:
     """Inserts a thread or replaces its document; created_at stays, for it orders the list."""
-    values = {
+    values: dict[str, Any] = {
         "user_id": USER,
         "id": _text("id"),
         "thread": _document("thread"),
@@ -80,12 +80,12 @@ def save_thread() -> Executable:
     return _replacing(insert(threads).values(values), threads, "thread")
 
 
-def delete_thread() -> Executable:
+def delete_thread() -> ClauseElement:
     """Deletes a thread; its items and attachments go with it by their foreign keys."""
     return delete(threads).where(threads.c.user_id == USER, threads.c.id == _text("id"))
 
 
-def page_of_threads(*, descending: bool, after_cursor: bool) -> Executable:
+def page_of_threads(*, descending: bool, after_cursor: bool) -> ClauseElement:
     """Up to ``limit`` threads by time of creation, ties by id; see `_page`."""
     order = (threads.c.created_at, threads.c.id)
     mine = threads.c.user_id == USER
@@ -95,24 +95,24 @@ def page_of_threads(*, descending: bool, after_cursor: bool) -> Executable:
 # Items
 
 
-def load_item() -> Executable:
+def load_item() -> ClauseElement:
     """The document of one item, or no row."""
     return select(_as_text(thread_items.c.item)).where(_this_item())
 
 
-def delete_item() -> Executable:
+def delete_item() -> ClauseElement:
     """Deletes one item. Its sort key is not handed out again."""
     return delete(thread_items).where(_this_item())
 
 
-def page_of_items(*, descending: bool, after_cursor: bool) -> Executable:
+def page_of_items(*, descending: bool, after_cursor: bool) -> ClauseElement:
     """Up to ``limit`` items of a thread in the order in which they were added; see `_page`."""
     mine = and_(thread_items.c.user_id == USER, thread_items.c.thread_id == _text("thread_id"))
     order = (thread_items.c.sort_key,)
     return _page(thread_items.c.item, order, mine, descending=descending, after_cursor=after_cursor)
 
 
-def append_item() -> Executable:
+def append_item() -> ClauseElement:
     """Appends an item, or replaces the one of that id in its place; no row when there is no such thread.
 
     Updating the thread's row hands out the sort key, and its lock is held until the commit, so that keys are in
@@ -128,7 +128,7 @@ def append_item() -> Executable:
     return select(thread.c.last_sort_key).add_cte(item.cte("item"))
 
 
-def replace_item() -> Executable:
+def replace_item() -> ClauseElement:
     """Replaces an item in its place, or appends it; no row when there is no such thread.
 
     The thread's row is locked only to append. An item that another transaction inserts between the two steps
@@ -192,19 +192,19 @@ def _appended(thread: CTE) -> Insert:
 # Attachments
 
 
-def load_attachment() -> Executable:
+def load_attachment() -> ClauseElement:
     """The document of one attachment, or no row."""
     document = _as_text(attachments.c.attachment)
     return select(document).where(attachments.c.user_id == USER, attachments.c.id == _text("id"))
 
 
-def save_attachment() -> Executable:
+def save_attachment() -> ClauseElement:
     """Inserts or replaces an attachment that belongs to no thread yet."""
     rows = insert(attachments).values(_attachment_values(USER))
     return _replacing(rows, attachments, "thread_id", "attachment")
 
 
-def save_thread_attachment() -> Executable:
+def save_thread_attachment() -> ClauseElement:
     """Inserts or replaces an attachment of a thread; no row when there is no such thread.
 
     FOR KEY SHARE keeps the thread from being deleted before the commit, so that the foreign key cannot fail.
@@ -220,7 +220,7 @@ def save_thread_attachment() -> Executable:
     return _replacing(rows, attachments, "thread_id", "attachment").returning(attachments.c.id)
 
 
-def delete_attachment() -> Executable:
+def delete_attachment() -> ClauseElement:
     """Deletes one attachment."""
     return delete(attachments).where(attachments.c.user_id == USER, attachments.c.id == _text("id"))
 
@@ -255,7 +255,7 @@ def _page(
     *,
     descending: bool,
     after_cursor: bool,
-) -> Executable:
+) -> ClauseElement:
     """Ids and documents of up to ``limit`` rows, in *order*, from the edge or behind the cursor row ``after``.
 
     An unknown cursor gives no row at all; a cursor with nothing behind it gives one row of nulls. So both are

@@ -88,7 +88,9 @@ thread_items = Table(
 event.listen(
     thread_items,
     "after_create",
-    DDL("CREATE STATISTICS chatkit_thread_items_user_thread (dependencies) ON user_id, thread_id FROM %(fullname)s"),
+    DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
+        "CREATE STATISTICS chatkit_thread_items_user_thread (dependencies) ON user_id, thread_id FROM %(fullname)s"
+    ),
 )
 
 attachments = Table(

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from chatkit_pgstore._ids import check_id
@@ -22,7 +22,7 @@ def user_of(context: Any, user_id: Callable[[Any], str | int | UUID] | None) -> 
     if user_id is not None:
         return _as_text(user_id(context), "the user_id= callable returned")
     if isinstance(context, Mapping):
-        return _as_text(context.get("user_id"), 'context["user_id"] is')
+        return _as_text(cast("Mapping[str, object]", context).get("user_id"), 'context["user_id"] is')
     return _as_text(getattr(context, "user_id", None), "context.user_id is")
 
 

@@ -1,11 +1,11 @@
 """From an object to the text of its document."""
 
 import logging
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from chatkit.types import Thread
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic_core import to_json
 
 from chatkit_pgstore.errors import UnstorableItemError
@@ -46,12 +46,12 @@ def written(kind: str, value: BaseModel) -> str:
     return document
 
 
-def _well_formed(value: Any) -> Any:
+def _well_formed(value: JsonValue) -> JsonValue:
     match value:
         case str():
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         case dict():
-            return {_well_formed(key): _well_formed(each) for key, each in value.items()}
+            return {str(_well_formed(key)): _well_formed(each) for key, each in value.items()}
         case list():
             return [_well_formed(each) for each in value]
         case _:
@@ -74,9 +74,9 @@ def _children(value: object) -> Iterable[tuple[object, object]]:
         case BaseModel():
             return value
         case dict():
-            return value.items()
+            return cast("dict[object, object]", value).items()
         case list() | tuple():
-            return enumerate(value)
+            return enumerate(cast("Sequence[object]", value))
         case _:
             return ()
 
