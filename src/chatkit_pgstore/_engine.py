@@ -13,7 +13,7 @@ from chatkit_pgstore.errors import ConfigurationError
 logger = logging.getLogger("chatkit_pgstore")
 
 # The driver ships no types, and those pyright infers from its defaults are narrower than what it takes.
-_connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType]  # see above
+_connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # see above
 
 
 def engine_for(database_url: str, settings: Settings) -> AsyncEngine:

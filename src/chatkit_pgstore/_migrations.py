@@ -10,12 +10,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatkit_pgstore._failures import explained, underlying
 from chatkit_pgstore._tables import VERSION_TABLE, supported_revisions
-from chatkit_pgstore.errors import SchemaOutOfDateError, SchemaTooNewError
+from chatkit_pgstore.errors import SchemaError, SchemaOutOfDateError, SchemaTooNewError
 
 logger = logging.getLogger("chatkit_pgstore")
 
@@ -44,11 +45,17 @@ def head() -> str:
     return str(_scripts().get_current_head())
 
 
-def sql(start: str | None = None) -> str:
-    """Return the SQL that brings a database from revision *start* (None: an empty one) to the newest."""
+def sql(*, start: str | None = None, end: str = "head") -> str:
+    """Return the SQL that brings a database from revision *start* (None: an empty one) to revision *end*.
+
+    Raises:
+        SchemaError: There is no such revision.
+    """
     printed = io.StringIO()
-    config = _config(printed)
-    command.upgrade(config, f"{start or 'base'}:head", sql=True)
+    try:
+        command.upgrade(_config(printed), f"{start or 'base'}:{end}", sql=True)
+    except CommandError as error:
+        raise SchemaError(f"{error}. The revisions are: {', '.join(sorted(_known()))}.") from error
     return printed.getvalue()
 
 
@@ -115,11 +122,11 @@ def _found(connection: Connection) -> Schema:
 
 
 def _upgrade(connection: Connection) -> None:
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
     # Transaction-level, so that it also holds behind a transaction pooler.
     connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
     connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     connection.execute(text(f"SET LOCAL lock_timeout = '{TABLE_LOCK_WAIT_SECONDS}s'"))
-    connection.execute(text("SET LOCAL statement_timeout = 0"))
     if needs_upgrade(_found(connection)):
         config = _config()
         config.attributes["connection"] = connection

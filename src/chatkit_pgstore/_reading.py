@@ -28,7 +28,8 @@ def read(adapter: TypeAdapter[T], document: str) -> T:
 def reason(error: ValidationError) -> str:
     """Return where and why reading failed, without a word of the document."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    place = ".".join(str(step) for step in first["loc"])
+    # Of a union, pydantic names every alternative there is.
+    place = ".".join(str(step) for step in first["loc"] if "[" not in str(step))
     return f"{place}: {first['type']}" if place else first["type"]
 
 
@@ -37,8 +38,8 @@ def _without_unknown_icons(document: str, error: ValidationError) -> Any:
 
     Up to 1.0 an icon was any text; 1.1 made it one of a list, and every icon may be absent.
     """
-    places = [each["loc"] for each in error.errors(include_input=False)]
-    if not all("icon" in place for place in places):
+    places = [each["loc"] for each in error.errors(include_input=False) if "icon" in each["loc"]]
+    if not places:
         raise error
     data = from_json(document)
     for place in places:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from chatkit.types import Thread
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 from pydantic_core import to_json
 
 from chatkit_pgstore.errors import UnstorableItemError
@@ -34,7 +34,7 @@ def written(kind: str, value: BaseModel) -> str:
     except UNWRITABLE:
         pass
     try:
-        fields = value.model_dump(mode="json", exclude=exclude, warnings=False)
+        fields = value.model_dump(exclude=exclude, warnings=False)
         document = to_json(_well_formed(fields), inf_nan_mode="null").decode()
     except UNWRITABLE:
         # Not chained: pydantic's message may quote the conversation.
@@ -46,14 +46,15 @@ def written(kind: str, value: BaseModel) -> str:
     return document
 
 
-def _well_formed(value: JsonValue) -> JsonValue:
+def _well_formed(value: object) -> object:
     match value:
         case str():
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         case dict():
-            return {str(_well_formed(key)): _well_formed(each) for key, each in value.items()}
-        case list():
-            return [_well_formed(each) for each in value]
+            items = cast("dict[object, object]", value).items()
+            return {_well_formed(key): _well_formed(each) for key, each in items}
+        case list() | tuple() | set() | frozenset():
+            return [_well_formed(each) for each in cast("Iterable[object]", value)]
         case _:
             return value
 

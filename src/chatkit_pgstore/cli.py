@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _output(parsed: argparse.Namespace) -> str:
     if parsed.command == "sql":
-        return _migrations.sql(parsed.start)
+        return _migrations.sql(start=parsed.start)
     url = parsed.database_url or os.environ.get("DATABASE_URL")
     if not url:
         raise ConfigurationError("Give --database-url, or set DATABASE_URL.")
