@@ -1,0 +1,74 @@
+# Everything a fresh machine needs is git, make and Python 3.11 or newer with venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench golden requirements clean
+
+demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
+	$(BIN)/python examples/demo.py
+
+test: .venv/test  ## every test, on an embedded PostgreSQL; ARGS="-k name" runs some
+	$(BIN)/python -m pytest $(ARGS)
+
+test-oldest: .venv-oldest/test  ## every test, with the oldest supported releases of what we depend on
+	.venv-oldest/bin/python -m pytest $(ARGS)
+
+POSTGRES_15 ?= /usr/lib/postgresql/15
+test-postgres-15: .venv/test  ## every test, on the oldest supported PostgreSQL
+	CHATKIT_PGSTORE_POSTGRES_BINARIES=$(POSTGRES_15) $(BIN)/python -m pytest $(ARGS)
+
+coverage: .venv/test  ## every test, and the branches of src they reach: all of them, or it fails
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+lint: .venv/lint  ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+docs: .venv/test  ## links, names and snippets of the documents
+	$(BIN)/python -m pytest tests/unit/test_documents.py tests/integration/test_snippets.py
+
+bench: .venv/test  ## the store's time beside asyncpg's pool and a dedicated connection
+	$(BIN)/python benchmarks/ratios.py $(ARGS)
+
+golden: .venv/test  ## write tests/golden anew from the statements
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest tests/unit/test_golden_sql.py
+
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
+requirements: .venv/test  ## pin the newest releases within pyproject.toml's ranges
+	$(INSTALL) uv
+	$(COMPILE) pyproject.toml --group test --output-file requirements/test.txt
+	$(COMPILE) pyproject.toml --group example --group server --constraints requirements/test.txt --output-file requirements/demo.txt
+	$(COMPILE) pyproject.toml --group lint --constraints requirements/test.txt --output-file requirements/lint.txt
+	$(COMPILE) pyproject.toml --constraints requirements/test.txt --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --resolution lowest-direct --output-file requirements/oldest.txt
+
+clean:  ## remove the environments; the demo's conversations in .demo/ stay
+	rm -rf .venv .venv-oldest
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: requirements/demo.txt pyproject.toml | .venv/bin/python
+	$(INSTALL) --requirement requirements/demo.txt --editable .
+	touch $@
+
+.venv/test: requirements/test.txt pyproject.toml | .venv/bin/python
+	$(INSTALL) --requirement requirements/test.txt --editable .
+	touch $@
+
+.venv/lint: requirements/lint.txt .venv/test
+	$(INSTALL) --requirement requirements/lint.txt
+	touch $@
+
+.venv-oldest/test: requirements/test.txt requirements/oldest.txt pyproject.toml
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/test.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/oldest.txt --editable .
+	touch $@
