@@ -1,0 +1,54 @@
+"""What a user's type checker sees. Checked by mypy and pyright, never run."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from chatkit.server import ChatKitServer
+from chatkit.store import Store
+from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata, ThreadStreamEvent, UserMessageItem
+from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import assert_type
+
+from chatkit_pgstore import PostgresStore
+from chatkit_pgstore.testing import MemoryStore
+
+
+@dataclass
+class RequestContext:
+    user: UUID
+
+
+class Server(ChatKitServer[RequestContext]):
+    def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: RequestContext
+    ) -> AsyncIterator[ThreadStreamEvent]:
+        raise AssertionError
+
+
+def user_of(context: RequestContext) -> UUID:
+    return context.user
+
+
+def a_store_is_generic_in_the_context(engine: AsyncEngine) -> None:
+    store = PostgresStore[RequestContext]("postgresql://host/database", user_id=user_of)
+    contract: Store[RequestContext] = store
+    Server(contract)
+    Server(PostgresStore[RequestContext](engine=engine, user_id=user_of))
+    Server(MemoryStore[RequestContext](user_id=user_of))
+    assert_type(store.engine, AsyncEngine)
+
+
+async def methods_return_what_the_sdk_says(store: PostgresStore[Mapping[str, Any]]) -> None:
+    alice = {"user_id": "alice"}
+    assert_type(await store.load_thread("thr_1", alice), ThreadMetadata)
+    assert_type(await store.load_threads(20, None, "desc", alice), Page[ThreadMetadata])
+    assert_type(await store.load_thread_items("thr_1", None, 20, "asc", alice), Page[ThreadItem])
+    assert_type(await store.load_item("thr_1", "msg_1", alice), ThreadItem)
+    assert_type(await store.load_attachment("atc_1", alice), Attachment)
+
+
+async def a_context_manager_gives_the_store() -> None:
+    async with PostgresStore[Mapping[str, Any]]("postgresql://host/database") as store:
+        assert_type(store, PostgresStore[Mapping[str, Any]])

@@ -1,0 +1,189 @@
+"""Documents: what cannot be stored is named, what an older SDK wrote is mended, nothing is lost on the way."""
+
+import json
+import logging
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from chatkit.types import (
+    ClientToolCallItem,
+    CustomTask,
+    HiddenContextItem,
+    Page,
+    Thread,
+    ThreadMetadata,
+    WidgetItem,
+    Workflow,
+    WorkflowItem,
+)
+from chatkit.widgets import WidgetTemplate
+
+from chatkit_pgstore import UnreadableItemError, UnstorableItemError
+from chatkit_pgstore._codec import ITEMS, THREADS, column_time, item_values
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901)
+HEAD = {"id": "msg_1", "thread_id": "thr_1", "created_at": NOW}
+
+
+def hidden(content):
+    return HiddenContextItem(**HEAD, content=content)
+
+
+def nested(depth):
+    value = "deep"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def circle():
+    value = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (object(), '"content" (object)'),
+        ({"a": [1, {"b": object()}]}, '"content.a.1.b" (object)'),
+        ({"a": (1, object())}, '"content.a.1" (object)'),
+        ({"a": {1, object()}}, '"content.a" (set)'),
+        ({object(): 1}, '"content" (dict)'),
+        (b"\xff", '"content" (bytes)'),
+    ],
+)
+def test_what_json_cannot_hold_is_named(content, field):
+    with pytest.raises(UnstorableItemError) as caught:
+        item_values(hidden(content))
+    assert str(caught.value) == (
+        f"Item 'msg_1' cannot be stored: JSON cannot hold its field {field}. Nothing was written."
+    )
+
+
+@pytest.mark.parametrize("content", [circle(), nested(300), nested(5000)])
+def test_what_never_ends_or_is_too_deep_is_refused(content):
+    with pytest.raises(UnstorableItemError, match=r"field \"content.*list\)"):
+        item_values(hidden(content))
+
+
+@pytest.mark.parametrize("content", [nested(220), [10**5000]], ids=["too deep", "too long a number"])
+def test_what_could_be_written_but_not_read_back_is_refused(content):
+    with pytest.raises(UnstorableItemError, match="could not be read back: json_invalid"):
+        item_values(hidden(content))
+
+
+def test_a_field_set_to_a_wrong_value_is_refused_without_quoting_it():
+    item = ClientToolCallItem(**HEAD, call_id="c", name="n", arguments={})
+    item.status = "my secret"
+    with pytest.raises(UnstorableItemError, match=r"client_tool_call\.status: literal_error") as caught:
+        item_values(item)
+    assert "secret" not in str(caught.value)
+
+
+def test_what_the_sdk_has_no_type_for_is_refused():
+    class Note(HiddenContextItem):
+        type: str = "note"
+
+    with pytest.raises(UnstorableItemError, match="union_tag_invalid"):
+        item_values(Note(**HEAD, content="hello"))
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [("a\ud800b", "a\ufffdb"), ("\ud83d\ude00", "\U0001f600"), ("\ude00\ud83d", "\ufffd\ufffd")],
+)
+def test_a_lone_surrogate_is_replaced_with_a_warning(text, stored, caplog):
+    with caplog.at_level(logging.WARNING, "chatkit_pgstore"):
+        values = item_values(hidden({text: [text, 1, None]}))
+    assert json.loads(values["item"])["content"] == {stored: [stored, 1, None]}
+    assert "'msg_1' holds a lone surrogate" in caplog.text
+
+
+def test_not_a_number_becomes_null_also_beside_a_surrogate():
+    content = {"nan": float("nan"), "text": "\ud800", "several": ("\udfff", {"\udfff"}), 1: NOW}
+    assert json.loads(item_values(hidden(content))["item"])["content"] == {
+        "nan": None,
+        "text": "\ufffd",
+        "several": ["\ufffd", ["\ufffd"]],
+        "1": NOW.isoformat(),
+    }
+
+
+def test_of_a_thread_the_items_are_not_stored():
+    thread = Thread(id="thr_1", created_at=NOW, items=Page(data=[hidden("x")]))
+    document, stored = THREADS.encode(thread)
+    assert "items" not in json.loads(document)
+    assert type(stored) is ThreadMetadata
+
+
+def test_an_icon_of_any_text_is_mended_on_reading_and_left_in_the_document():
+    document = {
+        **json.loads(hidden("x").model_dump_json()),
+        "type": "workflow",
+        "workflow": {
+            "type": "custom",
+            "tasks": [{"type": "custom", "title": "Look", "icon": "magnifier"}],
+            "summary": {"title": "Done", "icon": "tick"},
+        },
+    }
+    item = ITEMS.decode("msg_1", json.dumps(document))
+    assert (item.workflow.tasks[0].title, item.workflow.tasks[0].icon) == ("Look", None)
+    assert (item.workflow.summary.title, item.workflow.summary.icon) == ("Done", None)
+
+
+def test_a_good_icon_is_kept():
+    tasks = [CustomTask(title="Look", icon="search"), CustomTask(title="Buy", icon="lucide:cart")]
+    item = WorkflowItem(**HEAD, workflow=Workflow(type="custom", tasks=tasks))
+    assert ITEMS.encode(item)[1] == item
+
+
+def test_a_document_wrong_in_more_than_an_icon_is_unreadable():
+    document = '{"type":"workflow","id":"a","workflow":{"type":"custom","tasks":[{"type":"custom","icon":"?"}]}}'
+    with pytest.raises(UnreadableItemError, match="Item 'a' cannot be read by openai-chatkit"):
+        ITEMS.decode("a", document)
+
+
+@pytest.mark.parametrize("document", ["{}", "[]", "null", '{"type":"hologram","id":"a"}', '"text"'])
+def test_a_document_of_another_sdk_is_unreadable_with_its_reason(document):
+    with pytest.raises(UnreadableItemError, match=r"union_tag_(not_found|invalid)|model_attributes_type|dict_type"):
+        ITEMS.decode("a", document)
+
+
+def template(root):
+    return WidgetTemplate({"version": "1.0", "name": "w", "template": json.dumps(root)}).build()
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        {"type": "Card", "children": [{"type": "Text", "value": "hi"}], "shimmer": True},
+        {"type": "Card", "children": [{"type": "Text", "value": "hi", "shimmer": {"on": [1, 2]}}]},
+        {"type": "ListView", "children": [{"type": "ListViewItem", "children": [], "badge": "new"}]},
+        {"type": "Basic", "children": {"type": "Card", "anything": "goes"}},
+        {"type": "Card", "children": [{"type": "Hologram", "depth": 3}]},
+    ],
+)
+def test_properties_of_a_template_widget_survive_any_number_of_saves(root):
+    item = WidgetItem(**HEAD, widget=template(root))
+    once = ITEMS.decode("msg_1", ITEMS.encode(item)[0])
+    twice = ITEMS.decode("msg_1", ITEMS.encode(once)[0])
+    expected = item.model_dump(mode="json", exclude_none=True)
+    assert once.model_dump(mode="json", exclude_none=True) == expected
+    assert twice.model_dump(mode="json", exclude_none=True) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+        datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))),
+    ],
+)
+def test_a_time_that_postgresql_cannot_be_given_is_refused(value):
+    with pytest.raises(ValueError, match="thread.created_at must be a time within the years 1 to 9999 in UTC"):
+        column_time(value, "thread.created_at")
+
+
+def test_a_naive_time_is_local_time():
+    assert column_time(NOW, "created_at") == NOW.astimezone()

@@ -1,0 +1,53 @@
+"""Limit, order and cursor in; one page out."""
+
+import pytest
+
+from chatkit_pgstore._paging import PageRequest, page_of, page_request
+
+
+@pytest.mark.parametrize("limit", [0, -1, None, 1.0, "1"])
+def test_a_limit_below_one_is_refused(limit):
+    with pytest.raises(ValueError, match="limit must be a whole number of at least 1"):
+        page_request(limit, None, "asc", 1000)
+
+
+@pytest.mark.parametrize("order", ["", "ASC", "up", None])
+def test_an_unknown_order_is_refused(order):
+    with pytest.raises(ValueError, match='order must be "asc" or "desc"'):
+        page_request(1, None, order, 1000)
+
+
+@pytest.mark.parametrize("after", ["", "a\0b", "x" * 513])
+def test_a_cursor_that_cannot_be_an_id_is_refused(after):
+    with pytest.raises(ValueError, match="after must"):
+        page_request(1, after, "asc", 1000)
+
+
+def test_a_large_limit_is_cut():
+    assert page_request(10**30, "a", "desc", 1000) == PageRequest(limit=1000, after="a", descending=True)
+
+
+ROWS = [("a", "1"), ("b", "2"), ("c", "3")]
+
+
+def page(rows, limit, decode=lambda row_id, document: document):
+    return page_of(rows, PageRequest(limit, None, descending=False), decode)
+
+
+def test_one_row_more_than_asked_for_tells_that_there_is_more():
+    first = page(ROWS, 2)
+    assert (first.data, first.has_more, first.after) == (["1", "2"], True, "b")
+
+
+def test_the_last_page_has_no_cursor():
+    last = page(ROWS, 3)
+    assert (last.data, last.has_more, last.after) == (["1", "2", "3"], False, None)
+
+
+def test_rows_left_out_are_counted_by_the_cursor():
+    unreadable = page(ROWS, 2, lambda row_id, document: None)
+    assert (unreadable.data, unreadable.has_more, unreadable.after) == ([], True, "b")
+
+
+def test_every_page_is_a_new_one():
+    assert page([], 1).data is not page([], 1).data
