@@ -9,7 +9,12 @@ demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL tha
 	$(BIN)/python examples/demo.py
 
 test: .venv/test  ## every test, on an embedded PostgreSQL; ARGS="-k name" runs some
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+
+coverage: .venv/test  ## the branches of src that the last `make test` reached: all of them, or it fails
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 test-oldest: .venv-oldest/test  ## every test, with the oldest supported releases of what we depend on
 	.venv-oldest/bin/python -m pytest $(ARGS)
@@ -17,12 +22,6 @@ test-oldest: .venv-oldest/test  ## every test, with the oldest supported release
 POSTGRES_15 ?= /usr/lib/postgresql/15
 test-postgres-15: .venv/test  ## every test, on the oldest supported PostgreSQL
 	CHATKIT_PGSTORE_POSTGRES_BINARIES=$(POSTGRES_15) $(BIN)/python -m pytest $(ARGS)
-
-coverage: .venv/test  ## every test, and the branches of src they reach: all of them, or it fails
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
-	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python -m coverage report
 
 lint: .venv/lint  ## style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -38,7 +37,7 @@ bench: .venv/test  ## the store's time beside asyncpg's pool and a dedicated con
 	$(BIN)/python benchmarks/ratios.py $(ARGS)
 
 golden: .venv/test  ## write tests/golden anew from the statements
-	UPDATE_GOLDEN=1 $(BIN)/python -m pytest tests/unit/test_golden_sql.py
+	$(BIN)/python -m tests.golden.update
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 requirements: .venv/test  ## pin the newest releases within pyproject.toml's ranges
