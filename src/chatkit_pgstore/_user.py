@@ -33,7 +33,7 @@ def _as_text(value: object, source: str) -> str:
         case str():
             return check_id(str.__str__(value), "user_id")
         case int():
-            return int.__repr__(value)
+            return check_id(int.__repr__(value), "user_id")
         case UUID():
             return str(value)
         case _:
