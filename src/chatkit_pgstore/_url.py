@@ -288,11 +288,10 @@ def _refuse_sockets(hosts: list[_Host]) -> None:
 def _dsn(login: _Login, hosts: list[_Host], query: Mapping[str, str]) -> str:
     user = quote(login.user or "", safe="")
     password = f":{quote(login.password, safe='')}" if login.password else ""
-    at = "@" if user or password else ""
     places = ",".join(host.for_asyncpg() for host in hosts if host.name)
     database = f"/{quote(login.database, safe='')}" if login.database else ""
     parameters = f"?{urlencode(query, quote_via=quote, safe='')}" if query else ""
-    return f"postgresql://{user}{password}{at}{places}{database}{parameters}"
+    return f"postgresql://{user}{password}@{places}{database}{parameters}"
 
 
 def _display_url(login: _Login, host: _Host) -> URL:

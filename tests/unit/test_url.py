@@ -151,6 +151,7 @@ def test_hosts_behind_the_at_sign(hosts, addresses):
 
 PLACES_AMONG_THE_PARAMETERS = {
     "a socket": ("postgresql:///d?host=/var/run/postgresql", [SOCKET]),
+    "a socket with a colon": ("postgresql:///d?host=/tmp/a:1", ["/tmp/a:1/.s.PGSQL.5432"]),
     "a socket and a port": ("postgresql:///d?host=/tmp&port=6543", ["/tmp/.s.PGSQL.6543"]),
     "a socket and a port ahead": ("postgresql://u@:6543/d?host=/tmp", ["/tmp/.s.PGSQL.6543"]),
     "a socket instead of a host": ("postgresql://u@localhost:6543/d?host=/tmp", ["/tmp/.s.PGSQL.6543"]),
@@ -170,6 +171,8 @@ def test_hosts_among_the_parameters(url, addresses):
 
 
 def test_without_a_host_asyncpg_looks_where_libpq_does(monkeypatch):
+    target = parse_url("postgresql:///d")
+    assert (dict(target.connect_arguments), target.url.host) == ({}, None)
     assert connection_of("postgresql:///d").addresses[-1] == ("localhost", 5432)
     assert connection_of("postgresql://:6543/d").addresses[-1] == ("localhost", 6543)
     monkeypatch.setenv("PGHOST", "elsewhere")
@@ -232,6 +235,7 @@ def test_schemes_that_mean_the_same(scheme):
 REFUSED = {
     "": "is empty",
     " \n": "is empty",
+    "localhost": "no scheme",
     "localhost/d": "no scheme",
     f"host=h password={SECRET}": "no scheme",
     f"user:{SECRET}@h/d": "no scheme",

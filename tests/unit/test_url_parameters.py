@@ -72,6 +72,7 @@ HONOURED = {
     "sslmode=verify-full&sslrootcert=system": {"tls": "full"},
     "sslrootcert=system&sslcrl=REVOKED": {"tls": "full"},
     "sslrootcert=system&sslnegotiation=direct": {"tls": "full"},
+    "sslrootcert=system&target_session_attrs=primary": {"tls": "full", "target_session_attrs": "primary"},
     "sslmode=require&sslnegotiation=direct": {"tls": "encrypted"},
     "sslnegotiation=postgres": {},
     f"sslmode=require&sslcert=CERTIFICATE&sslkey=KEY&sslpassword={SECRET}": {"tls": "encrypted"},
@@ -282,8 +283,11 @@ def test_a_certificate_at_home_is_the_root(authority, home):
     shutil.copy(authority.certificate, home / "root.crt")
     assert connection_of(f"{URL}?sslmode=verify-ca").tls == "CA checked"
     assert connection_of(f"{URL}?sslmode=verify-full").tls == "full"
-    target = parse_url(f"{URL}?channel_binding=require")
-    assert "ssl" not in target.connect_arguments
+
+
+def test_channel_binding_is_served_by_the_systems_certificates_whatever_is_at_home(authority, home):
+    shutil.copy(authority.certificate, home / "root.crt")
+    assert "ssl" in parse_url(f"{URL}?channel_binding=require").connect_arguments
     assert connection_of(f"{URL}?channel_binding=require").tls == "full"
 
 
