@@ -93,7 +93,8 @@ def item_values(item: ThreadItem) -> dict[str, Any]:
     return {
         "id": stored.id,
         "type": stored.type,
-        "status": getattr(stored, "status", None),
+        # Most types have none, and pydantic takes long to say so.
+        "status": vars(stored).get("status"),
         "item": document,
         "created_at": column_time(stored.created_at, "item.created_at"),
     }
@@ -107,9 +108,10 @@ def attachment_values(attachment: Attachment) -> dict[str, Any]:
         UnstorableItemError: See `Codec.encode`.
     """
     check_id(attachment.id, "attachment.id")
+    if attachment.thread_id is not None:
+        check_id(attachment.thread_id, "attachment.thread_id")
     document, stored = ATTACHMENTS.encode(attachment)
-    thread_id = None if stored.thread_id is None else check_id(stored.thread_id, "attachment.thread_id")
-    return {"id": stored.id, "thread_id": thread_id, "attachment": document}
+    return {"id": stored.id, "thread_id": stored.thread_id, "attachment": document}
 
 
 def column_time(value: datetime, field: str) -> datetime:

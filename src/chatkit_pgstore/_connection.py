@@ -7,16 +7,18 @@ PostgreSQL itself needs; every statement commits by itself.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from math import inf
 from random import uniform
 from time import perf_counter
 from typing import Any, TypeVar
 
 import anyio
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util import await_only, greenlet_spawn
 
 from chatkit_pgstore._compiled import Statement
 from chatkit_pgstore._failures import explained, is_transient, leaves_connection_usable, underlying
+from chatkit_pgstore._greenlet import KeptGreenlet
 from chatkit_pgstore._settings import Settings
 from chatkit_pgstore.errors import StoreUnavailableError
 
@@ -41,6 +43,7 @@ class Database:
         self.engine = engine
         self._owned = owned
         self._settings = settings
+        self._greenlet = KeptGreenlet()
         self._writes: set[asyncio.Task[list[Any]]] = set()
 
     async def read(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
@@ -61,9 +64,19 @@ class Database:
         """
         work = self._run(call, statement, statement.arguments(values))
         task = asyncio.create_task(work, name=f"chatkit_pgstore.{call}")
+        ended = asyncio.get_running_loop().create_future()
         self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-        return await _to_its_end(task)
+        task.add_done_callback(partial(self._write_ended, ended))
+        try:
+            await ended
+        except asyncio.CancelledError as error:
+            return await _to_its_end(task, error)
+        return task.result()
+
+    def _write_ended(self, ended: asyncio.Future[None], task: asyncio.Task[list[Any]]) -> None:
+        self._writes.discard(task)
+        if not ended.cancelled():
+            ended.set_result(None)
 
     async def close(self) -> None:
         """Wait for writes whose callers have gone, then close the pool if it is the store's own."""
@@ -77,65 +90,75 @@ class Database:
 
         Raises what `read` raises, and StoreUnavailableError after *seconds*.
         """
-        attempts, pause = 0, FIRST_PAUSE_SECONDS
-        failure: BaseException | None = None
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    attempts += 1
-                    try:
-                        return await attempt(), attempts
-                    except Exception as error:
-                        failure = underlying(error)
-                        if not is_transient(failure):
-                            raise explained(failure) from error
-                    logger.warning("%s: attempt %d failed (%s)", call, attempts, type(failure).__name__)
-                    await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret
-                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        except TimeoutError:
-            raise _unavailable(call, seconds, attempts, failure) from failure
+
+        async def bounded(deadline: float) -> T:
+            async with asyncio.timeout_at(deadline):
+                return await attempt()
+
+        return await _again_and_again(call, bounded, seconds)
 
     async def _run(self, call: str, statement: Statement, arguments: list[Any]) -> list[Any]:
         started = perf_counter()
-        rows, attempts = await self.persistently(
-            call,
-            lambda: greenlet_spawn(self._attempt, statement.sql, arguments),
-            self._settings.retry_seconds,
-        )
+        attempt = partial(self._attempt, statement.sql, arguments)
+        rows, attempts = await _again_and_again(call, attempt, self._settings.retry_seconds)
         if logger.isEnabledFor(logging.DEBUG):
             milliseconds = (perf_counter() - started) * 1000
             logger.debug("%s: %.2f ms, %d rows, attempt %d", call, milliseconds, len(rows), attempts)
         return rows
 
-    def _attempt(self, sql: str, arguments: list[Any]) -> list[Any]:
-        """Check out, ask the driver, check in: all in one greenlet, else a full pool would leak the connection."""
-        connection = self.engine.sync_engine.raw_connection()
+    async def _attempt(self, sql: str, arguments: list[Any], deadline: float) -> list[Any]:
+        """Check out, ask the driver, check in; in a greenlet, else a full pool would leak the connection."""
+        connection = await self._greenlet.run(self.engine.sync_engine.raw_connection, deadline)
+        driver = connection.driver_connection
         try:
-            driver: Any = connection.driver_connection
             if driver.is_in_transaction():
                 # SQL of a host's connect or checkout listener has left the adapter's transaction open; check-in
                 # would roll our statement back with it.
-                connection.dbapi_connection.commit()
-            timeout = self._settings.attempt_timeout_seconds
-            rows: list[Any] = await_only(driver.fetch(sql, *arguments, timeout=timeout))
+                await self._greenlet.run(connection.dbapi_connection.commit, deadline)
+            seconds = min(self._settings.attempt_timeout_seconds, deadline - asyncio.get_running_loop().time())
+            rows: list[Any] = await driver.fetch(sql, *arguments, timeout=seconds)
         except BaseException as error:
             if not leaves_connection_usable(underlying(error)):
-                driver = connection.driver_connection
                 driver.terminate()
                 connection.invalidate(error)
             raise
         finally:
-            connection.close()
+            await self._greenlet.run(connection.close, deadline)
         return rows
 
 
-async def _to_its_end(task: asyncio.Task[list[Any]]) -> list[Any]:
-    """Return the result of *task*, holding back every cancellation until there is one.
+async def _again_and_again(call: str, attempt: Callable[[float], Awaitable[T]], seconds: float) -> tuple[T, int]:
+    """Make an attempt until one succeeds; each is told the loop's time at which it has to end."""
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
+    attempts, pause = 0, FIRST_PAUSE_SECONDS
+    failure: BaseException | None = None
+    while True:
+        attempts += 1
+        try:
+            return await attempt(deadline), attempts
+        except Exception as error:
+            latest = underlying(error)
+            if not is_transient(latest):
+                raise explained(latest) from error
+        if failure is None or not isinstance(latest, TimeoutError):  # which says less than what failed before it
+            failure = latest
+        logger.warning("%s: attempt %d failed (%s)", call, attempts, type(latest).__name__)
+        wait = uniform(pause / 2, pause)  # noqa: S311  # jitter, no secret
+        if now() + wait >= deadline:
+            raise _unavailable(call, seconds, attempts, failure) from failure
+        await asyncio.sleep(wait)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    The shield stops anyio's cancellation, which would come again at every await; a native ``task.cancel()``
-    passes through it and is kept until the write is done.
+
+async def _to_its_end(task: asyncio.Task[list[Any]], cancelled: asyncio.CancelledError | None) -> list[Any]:
+    """Return the result of *task*, whose caller was cancelled, and hold cancellations back until there is one.
+
+    One by anyio comes again at every await of a cancelled scope: it is dropped, and a shield stops the others. A
+    native ``task.cancel()`` passes through the shield and comes but once: it is raised when the write is done.
     """
-    cancelled: asyncio.CancelledError | None = None
+    if anyio.current_effective_deadline() == -inf:
+        cancelled = None
     with anyio.CancelScope(shield=True):
         while not task.done():
             try:
@@ -149,8 +172,8 @@ async def _to_its_end(task: asyncio.Task[list[Any]]) -> list[Any]:
     raise cancelled
 
 
-def _unavailable(call: str, seconds: float, attempts: int, failure: BaseException | None) -> StoreUnavailableError:
-    cause = "no attempt came to an end" if failure is None else f"{type(failure).__name__}: {failure}"
+def _unavailable(call: str, seconds: float, attempts: int, failure: BaseException) -> StoreUnavailableError:
+    cause = "no attempt came to an end" if isinstance(failure, TimeoutError) else f"{type(failure).__name__}: {failure}"
     return StoreUnavailableError(
         f"{call} did not succeed within {seconds:g} seconds and {attempts} attempts ({cause}). "
         "Check that the server is up and can be reached, and that the pool is large enough."
