@@ -1,0 +1,6 @@
+-- $1 user_id, $2 limit
+SELECT chatkit_threads.id, CAST(chatkit_threads.thread AS TEXT) AS thread
+FROM chatkit_threads
+WHERE chatkit_threads.user_id = $1::VARCHAR
+ORDER BY chatkit_threads.created_at, chatkit_threads.id
+LIMIT $2::BIGINT
