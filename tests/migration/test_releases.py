@@ -70,9 +70,7 @@ async def test_a_database_that_is_behind_is_told_from_where_to_where(database_ur
     assert await use(database_url, migrate=False) == FOUND
 
 
-async def test_a_newer_schema_that_still_serves_this_release_is_used_with_a_warning(
-    database_url, tmp_path, caplog
-):
+async def test_a_newer_schema_that_still_serves_this_release_is_used_with_a_warning(database_url, tmp_path, caplog):
     await execute(database_url, (ROWS / f"{_migrations.head()}.sql").read_text())
     await upgraded_by_the_next_release(database_url, tmp_path, STILL_SERVES_THE_LAST)
     with caplog.at_level(logging.WARNING, "chatkit_pgstore"):

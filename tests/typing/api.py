@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_type
 from uuid import UUID
 
 from chatkit.server import ChatKitServer
 from chatkit.store import Store
 from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata, ThreadStreamEvent, UserMessageItem
 from sqlalchemy.ext.asyncio import AsyncEngine
-from typing_extensions import assert_type
 
 from chatkit_pgstore import PostgresStore
 from chatkit_pgstore.testing import MemoryStore

@@ -13,7 +13,7 @@ from chatkit_pgstore._user import user_of
 UUID_TEXT = "123e4567-e89b-12d3-a456-426614174000"
 
 
-class Name(str, Enum):
+class Name(str, Enum):  # noqa: UP042  # StrEnum would have the text as its str()
     ALICE = "alice"
 
 
