@@ -39,11 +39,14 @@ def underlying(error: BaseException) -> BaseException:
 def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed when it is sent again."""
     match error:
-        case ssl.SSLError() | asyncpg.DataError() | asyncpg.ClientConfigurationError():
+        case ssl.SSLError():
             return False
+        case asyncpg.InterfaceError():
+            # Most often a connection that is closed; what is a ValueError too found fault with what it was given.
+            return not isinstance(error, ValueError)
         case asyncpg.PostgresError():
             return _sqlstate(error) in WORTH_ANOTHER_ATTEMPT or _is_connection_class(error)
-        case OSError() | PoolTimeoutError() | asyncpg.InterfaceError() | asyncpg.InternalClientError():
+        case OSError() | PoolTimeoutError() | asyncpg.InternalClientError():
             return True
         case _:
             return False
@@ -52,16 +55,11 @@ def is_transient(error: BaseException) -> bool:
 def leaves_connection_usable(error: BaseException) -> bool:
     """Whether the connection that *error* came by can serve the next call.
 
-    The server has answered, or the driver refused an argument before it sent anything. Whatever else happened,
-    a time-out or a cancellation too, nobody knows what the connection is waiting for.
+    The server has answered, or the driver refused an argument (its DataError) before it sent anything. Whatever
+    else happened, a time-out or a cancellation too, nobody knows what the connection is waiting for.
     """
-    match error:
-        case asyncpg.PostgresError():
-            return _sqlstate(error) not in CONNECTION_LOST and not _is_connection_class(error)
-        case asyncpg.DataError():
-            return True
-        case _:
-            return False
+    answered = isinstance(error, asyncpg.PostgresError)
+    return answered and _sqlstate(error) not in CONNECTION_LOST and not _is_connection_class(error)
 
 
 def explained(error: BaseException) -> BaseException:

@@ -16,7 +16,7 @@ from chatkit_pgstore.testing.contract._samples import attachment_sample, hidden_
 
 MAX_PAGE_SIZE = 4
 PLACEHOLDER_ID = "__fake_id__"
-NOON = datetime(2026, 2, 3, 12)  # noqa: DTZ001 - the SDK's times are naive
+NOON = datetime(2026, 2, 3, 12)
 WEST = timezone(timedelta(hours=-8))
 
 THREAD_IDS = ("thr_1", "thr_Z", "thr_é")

@@ -11,7 +11,7 @@ from tests.support.samples import ALICE, MOMENT, attachment, ids_of, message, th
 from tests.support.tables import fetch, fetch_value
 
 ITEM_TEXT = "SELECT item::text FROM chatkit_thread_items WHERE id = $1"
-NAIVE = datetime(2026, 3, 4, 5, 6, 7, 89)  # noqa: DTZ001  # the SDK's own datetime.now() has no zone
+NAIVE = datetime(2026, 3, 4, 5, 6, 7, 89)  # the SDK's own datetime.now() has no zone
 AWARE = NAIVE.replace(tzinfo=timezone(timedelta(hours=5, minutes=45)))
 TEXTS = {
     "NUL": "before\0behind",
