@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from chatkit_pgstore.errors import ConfigurationError, SchemaOutOfDateError
+from chatkit_pgstore.errors import ConfigurationError, SchemaOutOfDateError, StoreUnavailableError
 
 CONNECTION_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006"})
 """Shutdown, crash, start-up, sessions ended for idling; and read-only, as an old primary is after a failover."""
@@ -25,6 +25,7 @@ LOGIN_REFUSED = frozenset({"28P01", "28000", "3D000"})
 """Wrong password, no access for this role or from this address, no such database."""
 
 ROLE_LACKS_RIGHTS = "42501"
+LOCK_NOT_GRANTED = "55P03"
 
 
 def underlying(error: BaseException) -> BaseException:
@@ -79,6 +80,10 @@ def explained(error: BaseException) -> BaseException:
         return ConfigurationError(
             f"The role in the database URL lacks rights: {error}. Migrate as the owner of the tables, and grant "
             "the application's role SELECT, INSERT, UPDATE and DELETE on them."
+        )
+    if sqlstate == LOCK_NOT_GRANTED:
+        return StoreUnavailableError(
+            f"A lock was not granted in time: {error}. Nothing was changed; try again when the tables are less busy."
         )
     if isinstance(error, ssl.SSLError):
         return ConfigurationError(

@@ -46,9 +46,9 @@ def warn_of_placeholder(call: str, item_id: str) -> None:
     """Log a warning when *item_id* is the placeholder, by which no stored item can be found."""
     if item_id == PLACEHOLDER_ID:
         logger.warning(
-            "%s was called with the placeholder id %s, which stands for every reply of a chat-completions model; "
-            "each is stored under an id of its own. Give the items of the Agents SDK's stream ids of their own "
-            "(unique_item_ids) before they reach ChatKit.",
+            "%s was called with the placeholder id %s, which the Agents SDK gives every reply of a chat-completions "
+            "model; each is stored under an id of its own, so none can be found by it. Give every item of its stream an id "
+            "from store.generate_item_id() before its events reach ChatKit.",
             call,
             PLACEHOLDER_ID,
         )

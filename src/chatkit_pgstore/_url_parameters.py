@@ -137,7 +137,7 @@ def _connect_timeout_seconds(value: str | None) -> float | None:
     if value is None:
         return None
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
-        raise _wrong("connect_timeout", "has to be a whole number of seconds, 0 for no limit")
+        raise _wrong("connect_timeout", "has to be a whole number of seconds, 0 for the store's own limit")
     return float(value) if int(value) > 0 else None
 
 

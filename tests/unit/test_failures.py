@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from chatkit_pgstore import ConfigurationError, SchemaOutOfDateError
+from chatkit_pgstore import ConfigurationError, SchemaOutOfDateError, StoreUnavailableError
 from chatkit_pgstore._failures import explained, is_transient, leaves_connection_usable, underlying
 
 
@@ -94,6 +94,7 @@ def test_only_an_answer_of_the_server_leaves_the_connection_usable(error):
         (asyncpg.InvalidAuthorizationSpecificationError("no"), ConfigurationError, "Check user, password"),
         (asyncpg.InvalidCatalogNameError("no"), ConfigurationError, "database name"),
         (asyncpg.InsufficientPrivilegeError("no"), ConfigurationError, "grant"),
+        (asyncpg.LockNotAvailableError("no"), StoreUnavailableError, "less busy"),
         (ssl.SSLCertVerificationError("no"), ConfigurationError, "sslrootcert"),
         (asyncpg.ClientConfigurationError("no"), ConfigurationError, "refused the database URL"),
     ],
