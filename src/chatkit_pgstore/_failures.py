@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from chatkit_pgstore.errors import ConfigurationError, SchemaOutOfDateError, StoreUnavailableError
+from chatkit_pgstore.errors import ConfigurationError, SchemaOutOfDateError, StoreError, StoreUnavailableError
 
 CONNECTION_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006"})
 """Shutdown, crash, start-up, sessions ended for idling; and read-only, as an old primary is after a failover."""
@@ -26,6 +26,32 @@ LOGIN_REFUSED = frozenset({"28P01", "28000", "3D000"})
 
 ROLE_LACKS_RIGHTS = "42501"
 LOCK_NOT_GRANTED = "55P03"
+
+_ADVICE: tuple[tuple[frozenset[str], type[StoreError], str], ...] = (
+    (
+        SCHEMA_MISSING,
+        SchemaOutOfDateError,
+        "The tables of chatkit-pgstore are not in this database, or are of another release. "
+        "Run `chatkit-pgstore migrate`, or await store.initialize() at start-up.",
+    ),
+    (
+        LOGIN_REFUSED,
+        ConfigurationError,
+        "The server refused the login: {error}. Check user, password and database name in the URL "
+        "(special characters of a password have to be percent-encoded).",
+    ),
+    (
+        frozenset({ROLE_LACKS_RIGHTS}),
+        ConfigurationError,
+        "The role in the database URL lacks rights: {error}. Migrate as the owner of the tables, and grant "
+        "the application's role SELECT, INSERT, UPDATE and DELETE on them.",
+    ),
+    (
+        frozenset({LOCK_NOT_GRANTED}),
+        StoreUnavailableError,
+        "A lock was not granted in time: {error}. Nothing was changed; try again when the tables are less busy.",
+    ),
+)
 
 
 def underlying(error: BaseException) -> BaseException:
@@ -65,32 +91,15 @@ def leaves_connection_usable(error: BaseException) -> bool:
 
 def explained(error: BaseException) -> BaseException:
     """Return the error to raise for *error*: one that says what to do, where something can be done."""
-    sqlstate = _sqlstate(error)
-    if sqlstate in SCHEMA_MISSING:
-        return SchemaOutOfDateError(
-            "The tables of chatkit-pgstore are not in this database, or are of another release. "
-            "Run `chatkit-pgstore migrate`, or await store.initialize() at start-up."
-        )
-    if sqlstate in LOGIN_REFUSED:
-        return ConfigurationError(
-            f"The server refused the login: {error}. Check user, password and database name in the URL "
-            "(special characters of a password have to be percent-encoded)."
-        )
-    if sqlstate == ROLE_LACKS_RIGHTS:
-        return ConfigurationError(
-            f"The role in the database URL lacks rights: {error}. Migrate as the owner of the tables, and grant "
-            "the application's role SELECT, INSERT, UPDATE and DELETE on them."
-        )
-    if sqlstate == LOCK_NOT_GRANTED:
-        return StoreUnavailableError(
-            f"A lock was not granted in time: {error}. Nothing was changed; try again when the tables are less busy."
-        )
     if isinstance(error, ssl.SSLError):
         return ConfigurationError(
             f"No TLS connection could be made: {error}. Check sslmode and sslrootcert in the URL."
         )
     if isinstance(error, asyncpg.ClientConfigurationError):
         return ConfigurationError(f"The driver refused the database URL: {error}")
+    for codes, kind, text in _ADVICE:
+        if _sqlstate(error) in codes:
+            return kind(text.format(error=error))
     return error
 
 
