@@ -31,20 +31,26 @@ _ADVICE: tuple[tuple[frozenset[str], type[StoreError], str], ...] = (
     (
         SCHEMA_MISSING,
         SchemaOutOfDateError,
-        "The tables of chatkit-pgstore are not in this database, or are of another release. "
-        "Run `chatkit-pgstore migrate`, or await store.initialize() at start-up.",
+        (
+            "The tables of chatkit-pgstore are not in this database, or are of another release. "
+            "Run `chatkit-pgstore migrate`, or await store.initialize() at start-up."
+        ),
     ),
     (
         LOGIN_REFUSED,
         ConfigurationError,
-        "The server refused the login: {error}. Check user, password and database name in the URL "
-        "(special characters of a password have to be percent-encoded).",
+        (
+            "The server refused the login: {error}. Check user, password and database name in the URL "
+            "(special characters of a password have to be percent-encoded)."
+        ),
     ),
     (
         frozenset({ROLE_LACKS_RIGHTS}),
         ConfigurationError,
-        "The role in the database URL lacks rights: {error}. Migrate as the owner of the tables, and grant "
-        "the application's role SELECT, INSERT, UPDATE and DELETE on them.",
+        (
+            "The role in the database URL lacks rights: {error}. Migrate as the owner of the tables, and grant "
+            "the application's role SELECT, INSERT, UPDATE and DELETE on them."
+        ),
     ),
     (
         frozenset({LOCK_NOT_GRANTED}),
