@@ -50,8 +50,8 @@ def create_threads() -> None:
         time_column("created_at"),
         time_column("updated_at"),
         sa.PrimaryKeyConstraint("user_id", "id", name="chatkit_threads_pkey", postgresql_include=["created_at"]),
-        postgresql_with={"fillfactor": "85"},
     )
+    op.execute("ALTER TABLE chatkit_threads SET (fillfactor = 85)")
     op.create_index("chatkit_threads_by_creation", "chatkit_threads", ["user_id", "created_at", "id"])
 
 

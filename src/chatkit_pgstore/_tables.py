@@ -56,8 +56,14 @@ threads = Table(
         postgresql_include=["created_at"],
     ),
     Index("chatkit_threads_by_creation", "user_id", "created_at", "id"),
-    # Room for the next versions of a thread's row on its own page: appends then update in place (HOT).
-    postgresql_with={"fillfactor": "85"},
+)
+
+# Room for the next versions of a thread's row on its own page: appends then update in place (HOT). SQLAlchemy 2.0
+# knows no storage parameters of a table.
+event.listen(
+    threads,
+    "after_create",
+    DDL("ALTER TABLE %(fullname)s SET (fillfactor = 85)"),  # type: ignore[no-untyped-call]  # SQLAlchemy's, too
 )
 
 thread_items = Table(
