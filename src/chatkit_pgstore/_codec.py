@@ -7,7 +7,7 @@ tuples, sets, bytes, Decimal and keys that are no text take their JSON form.
 
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from chatkit.types import Attachment, ThreadItem, ThreadMetadata
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -57,6 +57,18 @@ class Codec(Generic[T]):
                 f"{reason(error)}. It is kept as it is; a release that knows it will read it."
             ) from None
 
+
+def _complete(*models: type[BaseModel]) -> None:
+    """Complete models that refer to later ones, as pydantic does by itself when one is first instantiated.
+
+    Reading a document instantiates them in another way, and before 2.14 pydantic then cannot write them: the server
+    could not answer with a page that was the first thing it read.
+    """
+    for model in models:
+        model.model_rebuild()
+
+
+_complete(ThreadMetadata, *get_args(get_args(ThreadItem)[0]), *get_args(get_args(Attachment)[0]))
 
 THREADS: Codec[ThreadMetadata] = Codec("Thread", TypeAdapter(ThreadMetadata))
 ITEMS: Codec[ThreadItem] = Codec("Item", TypeAdapter(ThreadItem))

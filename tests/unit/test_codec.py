@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -187,3 +189,22 @@ def test_a_time_that_postgresql_cannot_be_given_is_refused(value):
 
 def test_a_naive_time_is_local_time():
     assert column_time(NOW, "created_at") == NOW.astimezone()
+
+
+FIRST_READ = """
+import json, sys
+from chatkit.types import Page
+from chatkit_pgstore._codec import ITEMS
+
+Page(data=[ITEMS.decode("a", document) for document in json.loads(sys.argv[1])]).model_dump_json()
+"""
+
+
+def test_a_page_that_is_the_first_thing_a_process_reads_can_be_sent():
+    head = {"id": "a", "thread_id": "t", "created_at": "2026-01-02T03:04:05"}
+    documents = [
+        json.dumps({**head, "type": "user_message", "content": [], "inference_options": {}}),
+        json.dumps({**head, "type": "workflow", "workflow": {"type": "custom", "tasks": []}}),
+        json.dumps({**head, "type": "widget", "widget": {"type": "Card", "children": []}}),
+    ]
+    subprocess.run([sys.executable, "-c", FIRST_READ, json.dumps(documents)], check=True)
