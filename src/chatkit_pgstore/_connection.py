@@ -7,6 +7,7 @@ PostgreSQL itself needs; every statement commits by itself.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from math import inf
 from random import uniform
@@ -14,6 +15,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 import anyio
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatkit_pgstore._compiled import Statement
@@ -28,6 +30,7 @@ T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 1.0
+TAKE_BACK_SECONDS = 1.0
 
 
 class Database:
@@ -119,12 +122,26 @@ class Database:
             rows: list[Any] = await driver.fetch(sql, *arguments, timeout=seconds)
         except BaseException as error:
             if not leaves_connection_usable(underlying(error)):
-                driver.terminate()
-                connection.invalidate(error)
+                try:
+                    await _take_back(driver, error)
+                finally:
+                    driver.terminate()
+                    connection.invalidate(error)
             raise
         finally:
             await self._greenlet.run(connection.close, deadline)
         return rows
+
+
+async def _take_back(driver: Any, error: BaseException) -> None:
+    """Have the server give up a statement whose time was up, and which may be waiting for a lock there.
+
+    Else it would be done when the lock is free, perhaps long after its caller was told that it failed. Closing in
+    order lets the driver send the cancellation it has begun; a network that answers nothing is given up after a second.
+    """
+    if isinstance(error, TimeoutError):
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            await driver.close(timeout=TAKE_BACK_SECONDS)
 
 
 async def _again_and_again(call: str, attempt: Callable[[float], Awaitable[T]], seconds: float) -> tuple[T, int]:

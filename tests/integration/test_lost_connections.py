@@ -131,6 +131,16 @@ async def test_a_write_that_hangs_is_tried_again_until_the_time_is_over(act, mak
     assert len([each for each in caplog.messages if "failed (TimeoutError)" in each]) > 1
 
 
+async def test_a_write_that_failed_in_time_is_not_done_later(make_store, database_url):
+    store = await make_store(attempt_timeout_seconds=0.2, retry_seconds=0.7)
+    await store.save_thread(thread(), ALICE)
+    async with locked_threads(database_url) as holder:
+        with pytest.raises(StoreUnavailableError):
+            await store.add_thread_item("thr_1", message("msg_1"), ALICE)
+        assert await holder.waiting() == 0
+    assert await ids_of(store) == []
+
+
 async def test_a_read_that_hangs_is_tried_again_until_the_time_is_over(make_store, database_url, caplog):
     store = await make_store(attempt_timeout_seconds=0.1, retry_seconds=0.6)
     await store.save_thread(thread(), ALICE)

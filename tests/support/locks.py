@@ -27,9 +27,10 @@ class Holder:
             waiting = 0
             while waiting < sessions:
                 await asyncio.sleep(0.005)
-                waiting = await self._waiting()
+                waiting = await self.waiting()
 
-    async def _waiting(self) -> int:
+    async def waiting(self) -> int:
+        """Return how many sessions wait for a lock now."""
         await self._connection.execute("SELECT pg_stat_clear_snapshot()")
         return int(await self._connection.fetchval(WAITING))
 
