@@ -56,7 +56,8 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         on_unreadable: What a listing does with a document the installed SDK cannot read: "leave_out" warns and
             goes on, "raise" raises UnreadableItemError.
         pool_size: The most connections that are opened at once, with *database_url*.
-        retry_seconds: The longest a call may take, waiting and every attempt included.
+        retry_seconds: The longest a call may take, waiting and every attempt included; taking back a last attempt
+            that hangs may add a second.
         attempt_timeout_seconds: The longest one attempt may take once it has a connection.
         connect_timeout_seconds: The longest a new connection may take, with *database_url*; a
             ``connect_timeout`` in the URL comes first.
