@@ -39,7 +39,7 @@ bench: .venv/test  ## the store's time beside asyncpg's pool and a dedicated con
 golden: .venv/test  ## write tests/golden anew from the statements
 	$(BIN)/python -m tests.golden.update
 
-COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate
 requirements: .venv/test  ## pin the newest releases within pyproject.toml's ranges
 	$(INSTALL) uv
 	$(COMPILE) pyproject.toml --group test --output-file requirements/test.txt
