@@ -141,7 +141,9 @@ async def _take_back(driver: Any, error: BaseException) -> None:
     """
     if isinstance(error, TimeoutError):
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            await driver.close(timeout=TAKE_BACK_SECONDS)
+            # Not the driver's own time-out, which before 0.31 leaves out the wait for the cancellation.
+            async with asyncio.timeout(TAKE_BACK_SECONDS):
+                await driver.close()
 
 
 async def _again_and_again(call: str, attempt: Callable[[float], Awaitable[T]], seconds: float) -> tuple[T, int]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 
+import asyncpg
 import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.dialects import registry
@@ -13,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from chatkit_pgstore import ConfigurationError, PostgresStore
 from tests.support.calls import CALLS, fill
+from tests.support.locks import Holder
 from tests.support.samples import ALICE, ids_of, message, thread
 from tests.support.tables import dump, fetch_value
 from tests.support.waiting import eventually_true
@@ -225,12 +227,17 @@ async def test_a_burst_of_calls_leaks_no_connection(options, make_engine, make_s
     await eventually_true(lambda: no_more_sessions_are_left(kept, database_url))
 
 
-async def test_conflicts_of_a_serializable_session_are_sent_again(make_engine, make_store, caplog):
+async def test_conflicts_of_a_serializable_session_are_sent_again(make_engine, make_store, database_url, caplog):
     caplog.set_level(logging.WARNING, logger="chatkit_pgstore")
     settings = {"application_name": NAME, "default_transaction_isolation": "serializable"}
     store = await make_store(engine=make_engine(connect_args={"server_settings": settings}))
     await store.save_thread(thread(), ALICE)
-    ids = [f"msg_{number}" for number in range(10)]
-    await asyncio.gather(*(store.add_thread_item("thr_1", message(item_id), ALICE) for item_id in ids))
-    assert sorted(await ids_of(store)) == ids
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        await other.execute("UPDATE chatkit_threads SET updated_at = now()")
+        adding = asyncio.create_task(store.add_thread_item("thr_1", message("msg_1"), ALICE))
+        await Holder(other).is_waited_for_by(1)
+    await other.close()
+    await adding
+    assert await ids_of(store) == ["msg_1"]
     assert "failed (SerializationError)" in caplog.text
