@@ -309,7 +309,7 @@ def _give_to_server_user(path: Path) -> None:
 def _reaches(path: Path) -> bool:
     """Tell whether the server's user can enter the folder, or run the program, at *path*."""
     command = ["/bin/sh", "-c", 'test -x "$0"', str(path)]
-    return subprocess.run(command, cwd="/", check=False, **_as_server_user()).returncode == 0  # noqa: S603 - fixed
+    return subprocess.run(command, cwd="/", check=False, **_as_server_user()).returncode == 0  # noqa: S603 - a fixed command
 
 
 def _wheel_folder() -> Path:

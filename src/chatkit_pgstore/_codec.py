@@ -19,6 +19,9 @@ from chatkit_pgstore.errors import UnreadableItemError, UnstorableItemError
 
 T = TypeVar("T")
 
+FINISHED = ("completed", "answered", "skipped")
+"""The statuses whose documents a pending one never replaces when it is added again."""
+
 
 class Codec(Generic[T]):
     """Writes and reads the documents of one kind of object."""

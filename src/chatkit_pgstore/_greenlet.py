@@ -1,10 +1,9 @@
 """Runs SQLAlchemy's pool, which is written without async, from a coroutine.
 
 This is what `sqlalchemy.util.greenlet_spawn` does, with a greenlet that is kept. `greenlet_spawn` makes one for each
-call, and CPython maps memory for the frames of each and gives it back: that takes longer than all the pool does, a
-fifth of the time of a short read (`make bench` shows it). The protocol is SQLAlchemy's: code in a greenlet that
-carries ``__sqlalchemy_greenlet_provider__`` hands what it has to await to the greenlet's parent, and is switched back
-to with the result.
+call, and CPython maps memory for the frames of each and gives it back, which a short read feels. The protocol is
+SQLAlchemy's: code in a greenlet that carries ``__sqlalchemy_greenlet_provider__`` hands what it has to await to the
+greenlet's parent, and is switched back to with the result.
 """
 
 import asyncio

@@ -32,10 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql import ClauseElement
 
+from chatkit_pgstore._codec import FINISHED
 from chatkit_pgstore._tables import attachments, thread_items, threads
-
-FINISHED = ("completed", "answered", "skipped")
-"""The statuses whose documents a pending one never replaces when it is added again."""
 
 
 def _text(name: str) -> BindParameter[str]:

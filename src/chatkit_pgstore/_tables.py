@@ -63,7 +63,7 @@ threads = Table(
 event.listen(
     threads,
     "after_create",
-    DDL("ALTER TABLE %(fullname)s SET (fillfactor = 85)"),  # type: ignore[no-untyped-call]  # SQLAlchemy's, too
+    DDL("ALTER TABLE %(fullname)s SET (fillfactor = 85)"),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 )
 
 thread_items = Table(

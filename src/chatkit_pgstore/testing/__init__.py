@@ -3,6 +3,7 @@
 `MemoryStore` needs nothing but this package. `StoreContract` needs the extra ``chatkit-pgstore[testing]``.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ def __getattr__(name: str) -> Any:
         raise ImportError(
             f'{name} runs on pytest and pytest-asyncio: pip install "chatkit-pgstore[testing]"'
         ) from error
-    # Before the import, else the contract's failing asserts would not show the values they compared.
-    pytest.register_assert_rewrite(_CONTRACT)
+    # Before the import, else the contract's failing asserts would not show the values they compared; after it pytest
+    # would warn.
+    if _CONTRACT not in sys.modules:
+        pytest.register_assert_rewrite(_CONTRACT)
     return getattr(import_module(_CONTRACT), name)

@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 
 from chatkit_pgstore._codec import (
     ATTACHMENTS,
+    FINISHED,
     ITEMS,
     THREADS,
     attachment_values,
@@ -26,9 +27,6 @@ from chatkit_pgstore._user import user_of
 
 T = TypeVar("T")
 TContext = TypeVar("TContext", default=Any)
-
-FINISHED = frozenset({"completed", "answered", "skipped"})
-"""The statuses whose documents a pending one never replaces when it is added again."""
 
 
 @dataclass(slots=True)
