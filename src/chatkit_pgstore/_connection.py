@@ -9,15 +9,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from math import inf
 from random import uniform
 from time import perf_counter
 from typing import Any, TypeVar
 
-import anyio
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chatkit_pgstore._cancellation import Writes
 from chatkit_pgstore._compiled import Statement
 from chatkit_pgstore._failures import explained, is_transient, leaves_connection_usable, underlying
 from chatkit_pgstore._greenlet import KeptGreenlet
@@ -47,7 +46,7 @@ class Database:
         self._owned = owned
         self._settings = settings
         self._greenlet = KeptGreenlet()
-        self._writes: set[asyncio.Task[list[Any]]] = set()
+        self._writes = Writes()
 
     async def read(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         """Run a statement that changes nothing, and return its rows.
@@ -66,25 +65,11 @@ class Database:
         took effect. Raises what `read` raises.
         """
         work = self._run(call, statement, statement.arguments(values))
-        task = asyncio.create_task(work, name=f"chatkit_pgstore.{call}")
-        ended = asyncio.get_running_loop().create_future()
-        self._writes.add(task)
-        task.add_done_callback(partial(self._write_ended, ended))
-        try:
-            await ended
-        except asyncio.CancelledError as error:
-            return await _to_its_end(task, error)
-        return task.result()
-
-    def _write_ended(self, ended: asyncio.Future[None], task: asyncio.Task[list[Any]]) -> None:
-        self._writes.discard(task)
-        if not ended.cancelled():
-            ended.set_result(None)
+        return await self._writes.carry_out(call, work)
 
     async def close(self) -> None:
         """Wait for writes whose callers have gone, then close the pool if it is the store's own."""
-        if self._writes:
-            await asyncio.wait(self._writes)
+        await self._writes.wait()
         if self._owned:
             await self.engine.dispose()
 
@@ -168,27 +153,6 @@ async def _again_and_again(call: str, attempt: Callable[[float], Awaitable[T]], 
             raise _unavailable(call, seconds, attempts, failure) from failure
         await asyncio.sleep(wait)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-async def _to_its_end(task: asyncio.Task[list[Any]], cancelled: asyncio.CancelledError | None) -> list[Any]:
-    """Return the result of *task*, whose caller was cancelled, and hold cancellations back until there is one.
-
-    One by anyio comes again at every await of a cancelled scope: it is dropped, and a shield stops the others. A
-    native ``task.cancel()`` passes through the shield and comes but once: it is raised when the write is done.
-    """
-    if anyio.current_effective_deadline() == -inf:
-        cancelled = None
-    with anyio.CancelScope(shield=True):
-        while not task.done():
-            try:
-                await asyncio.wait((task,))
-            except asyncio.CancelledError as error:
-                cancelled = error
-    if cancelled is None:
-        return task.result()
-    if not task.cancelled() and (failure := task.exception()) is not None:
-        logger.error("%s failed after its caller was cancelled: %s", task.get_name(), failure)
-    raise cancelled
 
 
 def _unavailable(call: str, seconds: float, attempts: int, failure: BaseException) -> StoreUnavailableError:
