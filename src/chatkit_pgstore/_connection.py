@@ -8,28 +8,31 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from random import uniform
-from time import perf_counter
+from math import inf
+from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 import asyncpg
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatkit_pgstore._cancellation import Writes
 from chatkit_pgstore._compiled import Statement
-from chatkit_pgstore._failures import explained, is_transient, leaves_connection_usable, underlying
+from chatkit_pgstore._failures import leaves_connection_usable, underlying
 from chatkit_pgstore._greenlet import KeptGreenlet
+from chatkit_pgstore._retry import persistently
 from chatkit_pgstore._settings import Settings
-from chatkit_pgstore.errors import StoreUnavailableError
 
 logger = logging.getLogger("chatkit_pgstore")
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS = 0.01
-LONGEST_PAUSE_SECONDS = 1.0
 TAKE_BACK_SECONDS = 1.0
+
+CONNECTED_AT = "chatkit_pgstore.connected_at"
+"""In the ``info`` of a connection: the `monotonic` time when it was made."""
 
 
 class Database:
@@ -43,6 +46,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, *, owned: bool, settings: Settings) -> None:
         self.engine = engine
+        event.listen(engine.sync_engine, "connect", _note_the_time)
         self._owned = owned
         self._settings = settings
         self._greenlet = KeptGreenlet()
@@ -83,20 +87,20 @@ class Database:
             async with asyncio.timeout_at(deadline):
                 return await attempt()
 
-        return await _again_and_again(call, bounded, seconds)
+        return await persistently(call, bounded, seconds)
 
     async def _run(self, call: str, statement: Statement, arguments: list[Any]) -> list[Any]:
         started = perf_counter()
-        attempt = partial(self._attempt, statement.sql, arguments)
-        rows, attempts = await _again_and_again(call, attempt, self._settings.retry_seconds)
+        attempt = partial(self._attempt, _Call(statement.sql, arguments))
+        rows, attempts = await persistently(call, attempt, self._settings.retry_seconds)
         if logger.isEnabledFor(logging.DEBUG):
             milliseconds = (perf_counter() - started) * 1000
             logger.debug("%s: %.2f ms, %d rows, attempt %d", call, milliseconds, len(rows), attempts)
         return rows
 
-    async def _attempt(self, sql: str, arguments: list[Any], deadline: float) -> list[Any]:
+    async def _attempt(self, call: "_Call", deadline: float) -> list[Any]:
         """Check out, ask the driver, check in; in a greenlet, else a full pool would leak the connection."""
-        connection = await self._greenlet.run(self.engine.sync_engine.raw_connection, deadline)
+        connection = await self._greenlet.run(partial(self._checked_out, call.not_before), deadline)
         driver = connection.driver_connection
         try:
             if driver.is_in_transaction():
@@ -104,18 +108,50 @@ class Database:
                 # would roll our statement back with it.
                 await self._greenlet.run(connection.dbapi_connection.commit, deadline)
             seconds = min(self._settings.attempt_timeout_seconds, deadline - asyncio.get_running_loop().time())
-            rows: list[Any] = await driver.fetch(sql, *arguments, timeout=seconds)
+            rows: list[Any] = await driver.fetch(call.sql, *call.arguments, timeout=seconds)
         except BaseException as error:
             if not leaves_connection_usable(underlying(error)):
+                call.not_before = monotonic()
                 try:
                     await _take_back(driver, error)
                 finally:
-                    driver.terminate()
-                    connection.invalidate(error)
+                    _give_up(connection)
             raise
         finally:
             await self._greenlet.run(connection.close, deadline)
         return rows
+
+    def _checked_out(self, not_before: float) -> Any:
+        """Return a connection that is no older than *not_before*.
+
+        Whatever cut one connection has most often cut all, and a network that swallows bytes would take
+        ``attempt_timeout_seconds`` to show it of each. The younger ones come after at most a pool of older ones.
+        """
+        connection = self.engine.sync_engine.raw_connection()
+        while not_before > -inf and connection.info.get(CONNECTED_AT, -inf) < not_before:
+            _give_up(connection)
+            connection.close()
+            connection = self.engine.sync_engine.raw_connection()
+        return connection
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call; ``not_before`` is when it last lost a connection."""
+
+    sql: str
+    arguments: list[Any]
+    not_before: float = -inf
+
+
+def _note_the_time(_: Any, record: Any) -> None:
+    record.info[CONNECTED_AT] = monotonic()
+
+
+def _give_up(connection: Any) -> None:
+    """Drop a connection from the pool, without a word to a server that may not answer."""
+    connection.driver_connection.terminate()
+    connection.invalidate()
 
 
 async def _take_back(driver: Any, error: BaseException) -> None:
@@ -129,35 +165,3 @@ async def _take_back(driver: Any, error: BaseException) -> None:
             # Not the driver's own time-out, which before 0.31 leaves out the wait for the cancellation.
             async with asyncio.timeout(TAKE_BACK_SECONDS):
                 await driver.close()
-
-
-async def _again_and_again(call: str, attempt: Callable[[float], Awaitable[T]], seconds: float) -> tuple[T, int]:
-    """Make an attempt until one succeeds; each is told the loop's time at which it has to end."""
-    now = asyncio.get_running_loop().time
-    deadline = now() + seconds
-    attempts, pause = 0, FIRST_PAUSE_SECONDS
-    failure: BaseException | None = None
-    while True:
-        attempts += 1
-        try:
-            return await attempt(deadline), attempts
-        except Exception as error:
-            latest = underlying(error)
-            if not is_transient(latest):
-                raise explained(latest) from error
-        if failure is None or not isinstance(latest, TimeoutError):  # which says less than what failed before it
-            failure = latest
-        logger.warning("%s: attempt %d failed (%s)", call, attempts, type(latest).__name__)
-        wait = uniform(pause / 2, pause)  # noqa: S311  # jitter, no secret
-        if now() + wait >= deadline:
-            raise _unavailable(call, seconds, attempts, failure) from failure
-        await asyncio.sleep(wait)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-def _unavailable(call: str, seconds: float, attempts: int, failure: BaseException) -> StoreUnavailableError:
-    cause = "no attempt came to an end" if isinstance(failure, TimeoutError) else f"{type(failure).__name__}: {failure}"
-    return StoreUnavailableError(
-        f"{call} did not succeed within {seconds:g} seconds and {attempts} attempts ({cause}). "
-        "Check that the server is up and can be reached, and that the pool is large enough."
-    )

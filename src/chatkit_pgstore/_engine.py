@@ -6,8 +6,9 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from chatkit_pgstore._failures import is_transient
 from chatkit_pgstore._settings import Settings
-from chatkit_pgstore._url import parse_url
+from chatkit_pgstore._url import ConnectionTarget, parse_url
 from chatkit_pgstore.errors import ConfigurationError
 
 logger = logging.getLogger("chatkit_pgstore")
@@ -23,14 +24,9 @@ def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
         ConfigurationError: The URL cannot be used.
     """
     target = parse_url(database_url)
-    timeout = target.connect_timeout_seconds or settings.connect_timeout_seconds
-
-    async def connection() -> Any:
-        return await _connect(target.dsn, timeout=timeout, **target.connect_arguments)
-
     return create_async_engine(
         target.url,
-        async_creator=connection,
+        async_creator=_Connector(target, settings),
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
@@ -61,3 +57,28 @@ def checked_engine(engine: object) -> AsyncEngine:
             "a dead connection by itself and sends the call again; leave pool_pre_ping out where you can."
         )
     return engine
+
+
+class _Connector:
+    """Makes a connection to the first host that takes one; after a failover that is most likely the last that did."""
+
+    def __init__(self, target: ConnectionTarget, settings: Settings) -> None:
+        self._hosts = target.alternatives
+        self._arguments = target.connect_arguments
+        self._seconds = target.connect_timeout_seconds or settings.connect_timeout_seconds
+
+    async def __call__(self) -> Any:
+        *others, last = self._hosts
+        for host in others:
+            try:
+                return await self._connection(host)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                logger.debug("A host of the database URL gave no connection (%s)", type(error).__name__)
+        return await self._connection(last)
+
+    async def _connection(self, host: str) -> Any:
+        driver = await _connect(host, timeout=self._seconds, **self._arguments)
+        self._hosts = (host, *(each for each in self._hosts if each != host))
+        return driver

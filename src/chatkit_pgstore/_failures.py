@@ -18,6 +18,8 @@ CONNECTION_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006
 WORTH_ANOTHER_ATTEMPT = CONNECTION_LOST | {"40001", "40P01", "53300"}
 """Those, serialisation failures, deadlocks and too many connections. Class 08 (connections) counts too."""
 
+CUT_UNDER_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
 SCHEMA_MISSING = frozenset({"42P01", "42703", "3F000"})
 """Undefined table, column or schema."""
 
@@ -73,7 +75,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed when it is sent again."""
     match error:
         case ssl.SSLError():
-            return False
+            # A certificate or a protocol that does not suit, unless the connection was cut in the handshake.
+            return isinstance(error, CUT_UNDER_TLS)
         case asyncpg.InterfaceError():
             # Most often a connection that is closed; what is a ValueError too found fault with what it was given.
             return not isinstance(error, ValueError)
@@ -97,7 +100,7 @@ def leaves_connection_usable(error: BaseException) -> bool:
 
 def explained(error: BaseException) -> BaseException:
     """Return the error to raise for *error*: one that says what to do, where something can be done."""
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not is_transient(error):
         return ConfigurationError(
             f"No TLS connection could be made: {error}. Check sslmode and sslrootcert in the URL."
         )

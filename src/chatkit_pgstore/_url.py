@@ -36,12 +36,15 @@ class ConnectionTarget:
 
     Attributes:
         dsn: The first argument of `asyncpg.connect`; asyncpg itself knows every parameter in it.
+        alternatives: As `dsn`, one for each host, to be tried in turn: given all hosts at once, asyncpg lets the
+            first that swallows bytes use up the time of the others.
         connect_arguments: Further keyword arguments of `asyncpg.connect`.
         url: The first host, for display and for `create_async_engine`, without the password.
         connect_timeout_seconds: What `connect_timeout=` asks for; None when it asks for nothing.
     """
 
     dsn: str = field(repr=False)
+    alternatives: tuple[str, ...] = field(repr=False)
     connect_arguments: Mapping[str, Any] = field(repr=False)
     url: URL
     connect_timeout_seconds: float | None
@@ -96,9 +99,17 @@ def parse_url(database_url: str) -> ConnectionTarget:
         _refuse_sockets(hosts)
     query_for_asyncpg, tls = honour_tls(honoured.query, binds_channel=honoured.binds_channel)
 
+    if len(hosts) > 1:
+        # A standby refuses to write, and a store has to.
+        query_for_asyncpg = {"target_session_attrs": "read-write"} | dict(query_for_asyncpg)
+    # Only asyncpg, knowing all hosts, can tell that no standby is there.
+    together = query_for_asyncpg.get("target_session_attrs") == "prefer-standby"
+    groups = [hosts] if together else [[host] for host in hosts]
+
     only_port = {"port": hosts[0].port} if hosts[0].port and not hosts[0].name else {}
     return ConnectionTarget(
         dsn=_dsn(login, hosts, query_for_asyncpg),
+        alternatives=tuple(_dsn(login, group, query_for_asyncpg) for group in groups),
         connect_arguments={**only_port, **honoured.connect_arguments, **tls},
         url=_display_url(login, hosts[0]),
         connect_timeout_seconds=honoured.connect_timeout_seconds,

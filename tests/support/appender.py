@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from itertools import product
 from pathlib import Path
 
 from chatkit_pgstore import PostgresStore
@@ -86,9 +85,13 @@ async def append_one(store: PostgresStore, item_id: str) -> Append:
 def see_that_what_returned_first_comes_first(appends: list[Append], ids_in_order: list[str]) -> None:
     """An append that returned before another began, in whatever process, has the earlier place."""
     places = {item_id: place for place, item_id in enumerate(ids_in_order)}
-    for earlier, later in product(appends, repeat=2):
-        if earlier.returned < later.began:
-            assert places[earlier.item_id] < places[later.item_id]
+    by_return = sorted(appends, key=lambda append: append.returned)
+    latest_place, returned = -1, 0
+    for append in sorted(appends, key=lambda append: append.began):
+        while by_return[returned].returned < append.began:
+            latest_place = max(latest_place, places[by_return[returned].item_id])
+            returned += 1
+        assert latest_place < places[append.item_id]
 
 
 if __name__ == "__main__":
