@@ -15,8 +15,9 @@ from chatkit_pgstore.errors import ConfigurationError, SchemaOutOfDateError, Sto
 CONNECTION_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006"})
 """Shutdown, crash, start-up, sessions ended for idling; and read-only, as an old primary is after a failover."""
 
-WORTH_ANOTHER_ATTEMPT = CONNECTION_LOST | {"40001", "40P01", "53300"}
-"""Those, serialisation failures, deadlocks and too many connections. Class 08 (connections) counts too."""
+WORTH_ANOTHER_ATTEMPT = CONNECTION_LOST | {"40001", "40P01", "53300", "57014"}
+"""Those, serialisation failures, deadlocks, too many connections, and statements that the server cancelled, most often
+for its own time-out. Class 08 (connections) counts too."""
 
 CUT_UNDER_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 

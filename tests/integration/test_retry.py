@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from chatkit_pgstore import StoreUnavailableError
+from tests.support.locks import locked_threads
 from tests.support.samples import ALICE, ids_of, message, thread
 from tests.support.tables import fetch
+from tests.support.waiting import eventually
 
 END_ALL_OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -115,3 +117,16 @@ async def test_what_is_not_worth_it_is_said_on_any_attempt(store_on, database_ur
         await store.load_thread("thr_1", ALICE)
     assert isinstance(raised.value.__cause__, asyncpg.UndefinedTableError)
     assert len(failures(caplog)) == 1
+
+
+async def test_a_statement_cancelled_by_the_server_is_sent_again(make_store, database_url, caplog):
+    """Its own ``statement_timeout`` ends it in the same way."""
+    store = await make_store()
+    await store.save_thread(thread(), ALICE)
+    async with locked_threads(database_url) as holder:
+        adding = asyncio.create_task(store.add_thread_item("thr_1", message("msg_1"), ALICE))
+        await holder.is_waited_for_by(1)
+        await fetch(database_url, END_ALL_OTHERS.replace("terminate", "cancel") + " AND wait_event_type = 'Lock'")
+        await eventually(lambda: failures(caplog))
+    await adding
+    assert await ids_of(store) == ["msg_1"]

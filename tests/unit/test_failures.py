@@ -42,6 +42,7 @@ SENT_AGAIN = [
     asyncpg.TooManyConnectionsError(),
     asyncpg.SerializationError(),
     asyncpg.DeadlockDetectedError(),
+    asyncpg.QueryCanceledError(),
 ]
 SAID_AT_ONCE = [
     asyncpg.DataError("invalid input for query argument"),
@@ -50,7 +51,6 @@ SAID_AT_ONCE = [
     asyncpg.ForeignKeyViolationError(),
     asyncpg.InsufficientPrivilegeError(),
     asyncpg.InvalidPasswordError(),
-    asyncpg.QueryCanceledError(),
     asyncpg.DiskFullError(),
     ssl.SSLCertVerificationError(),
     RuntimeError(),
