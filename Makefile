@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench golden requirements clean
+.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench chaos disconnects load matrix golden requirements clean
 
 demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
 	$(BIN)/python examples/demo.py
@@ -35,6 +35,12 @@ docs: .venv/test  ## links, names and snippets of the documents
 
 bench: .venv/test  ## the store's time beside asyncpg's pool and a dedicated connection
 	$(BIN)/python benchmarks/ratios.py $(ARGS)
+
+chaos: .venv/test  ## ten minutes of calls, faults and cancellations; ARGS="--seed 7" repeats one, ARGS=--crashes is the crash proof
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+disconnects: .venv/test  ## what is left of replies whose readers went away, for three ways of sending them
+	$(BIN)/python benchmarks/disconnects.py $(ARGS)
 
 golden: .venv/test  ## write tests/golden anew from the statements
 	$(BIN)/python -m tests.golden.update

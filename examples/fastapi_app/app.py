@@ -7,22 +7,20 @@ from typing import TypedDict
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from chatkit_pgstore import PostgresStore
+from chatkit_pgstore.responses import ChatKitResponse
 
 from . import routes
 from .errors import install_error_handlers
 from .server import DemoServer
-from .settings import Settings
-from .streaming import Streams
-from .visitors import Visitor, VisitorCookies
+from .settings import AppStore, Settings
+from .visitors import VisitorCookies
 
 
 class State(TypedDict):
     """What every request finds in ``request.state``."""
 
-    store: PostgresStore[Visitor]
+    store: AppStore
     server: DemoServer
-    streams: Streams
     cookies: VisitorCookies
 
 
@@ -39,14 +37,13 @@ def create_app(settings: Settings) -> FastAPI:
 def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        async with PostgresStore[Visitor](settings.database_url) as store:
-            streams = Streams()
+        async with settings.store() as store:
             yield State(
                 store=store,
                 server=DemoServer(store, pace_seconds=settings.pace_seconds),
-                streams=streams,
                 cookies=VisitorCookies(settings.secret),
             )
-            await streams.ended()
+            # A server that stops cancels the replies still on their way, and what they said is saved only then.
+            await ChatKitResponse.wait_for_all()
 
     return lifespan

@@ -5,16 +5,15 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
-from chatkit.server import StreamingResult
 from chatkit.types import ChatKitReq
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import TypeAdapter, ValidationError
 
 from chatkit_pgstore import PostgresStore, StoreError
+from chatkit_pgstore.responses import ChatKitResponse
 
 from .server import DemoServer
-from .streaming import Streams
 from .visitors import CurrentVisitor, Visitor, VisitorCookies
 
 PAGE = Path(__file__).parent / "page"
@@ -39,11 +38,6 @@ def _store(request: Request) -> PostgresStore[Visitor]:
     return store
 
 
-def _streams(request: Request) -> Streams:
-    streams: Streams = request.state.streams
-    return streams
-
-
 def _cookies(request: Request) -> VisitorCookies:
     cookies: VisitorCookies = request.state.cookies
     return cookies
@@ -62,15 +56,11 @@ async def chatkit(
     request: Request,
     visitor: CurrentVisitor,
     server: Annotated[DemoServer, Depends(_server)],
-    streams: Annotated[Streams, Depends(_streams)],
 ) -> Response:
     """Every request of the ChatKit protocol, for the visitor of the cookie and nobody else."""
     body = await request.body()
     _check(body)
-    result = await server.process(body, visitor)
-    if isinstance(result, StreamingResult):
-        return await streams.respond(result)
-    return Response(result.json, media_type="application/json")
+    return ChatKitResponse(await server.process(body, visitor))
 
 
 @router.get("/health/ready")

@@ -4,18 +4,21 @@ import asyncio
 import logging
 import random
 from contextlib import suppress
+from functools import partial
 
 import anyio
 import pytest
 
-from tests.support.calls import CALLS, fill
+from chatkit_pgstore import NotFoundError
+from chatkit_pgstore.testing import MemoryStore
+from tests.support.calls import BY_METHOD, CALLS, fill
 from tests.support.locks import locked_threads
-from tests.support.samples import ALICE, ids_of, message, thread
+from tests.support.samples import ALICE, attachment, ids_of, items_of, message, thread
 from tests.support.shared import proxy_before
 from tests.support.tables import dump
 from tests.support.waiting import eventually
 
-CANCELS = 200
+CANCELS = 500
 POOL_SIZE = 10
 LONGEST_WAIT_SECONDS = 0.1
 """Until the cancel; about what all calls together take, so that they are met everywhere."""
@@ -69,16 +72,17 @@ KINDS = pytest.mark.parametrize(
 
 
 async def cancelled_at_random(cancelled, calls):
-    """Make all calls at once, cancel each at some moment, and see that a good part of them was met."""
+    """Make all calls at once, cancel each at some moment, and see that a good part of them was met; tell which."""
     choice = random.Random(7)
     waits = [choice.uniform(0, LONGEST_WAIT_SECONDS) for _ in calls]
     met = await asyncio.gather(*(cancelled(call, wait) for call, wait in zip(calls, waits, strict=True)))
     assert sum(met) > CANCELS / 10
+    return met
 
 
 async def see_that_the_pool_is_whole(store):
     assert store.engine.pool.checkedout() == 0
-    pages = await asyncio.gather(*(store.load_threads(9, None, "asc", ALICE) for _ in range(2 * POOL_SIZE)))
+    pages = await asyncio.gather(*(store.load_threads(1, None, "asc", ALICE) for _ in range(2 * POOL_SIZE)))
     assert [[each.id for each in page.data] for page in pages] == [["thr_1"]] * len(pages)
     assert (store.engine.pool.checkedout(), store.engine.pool.checkedin()) == (0, POOL_SIZE)
 
@@ -95,6 +99,68 @@ async def test_a_write_that_has_begun_is_stored(cancelled, distant_store, proxy)
     assert sorted(await ids_of(distant_store)) == sorted(begun)
     assert proxy.connections == 0  # not one of them was broken
     await see_that_the_pool_is_whole(distant_store)
+
+
+ROUNDS = CANCELS // len(BY_METHOD) + 1
+
+
+async def prepare(store, number):
+    """Write what the calls of one round find, and what they delete."""
+    for name in ("thr", "thr_to_delete"):
+        await store.save_thread(thread(f"{name}_{number}"), ALICE)
+    for name in ("msg", "msg_to_delete"):
+        await store.add_thread_item(f"thr_{number}", message(name, thread_id=f"thr_{number}"), ALICE)
+    for name in ("atc", "atc_to_delete"):
+        await store.save_attachment(attachment(f"{name}_{number}"), ALICE)
+
+
+def one_of_each(store, number):
+    """Return a call of every method, on what no other call changes."""
+    thread_id = f"thr_{number}"
+    return {
+        "load_thread": partial(store.load_thread, thread_id, ALICE),
+        "save_thread": partial(store.save_thread, thread(f"thr_new_{number}"), ALICE),
+        "load_threads": partial(store.load_threads, 9, None, "asc", ALICE),
+        "delete_thread": partial(store.delete_thread, f"thr_to_delete_{number}", ALICE),
+        "load_thread_items": partial(store.load_thread_items, thread_id, None, 9, "asc", ALICE),
+        "add_thread_item": partial(store.add_thread_item, thread_id, message("msg_new", thread_id=thread_id), ALICE),
+        "save_item": partial(store.save_item, thread_id, message("msg", "Saved", thread_id), ALICE),
+        "load_item": partial(store.load_item, thread_id, "msg", ALICE),
+        "delete_thread_item": partial(store.delete_thread_item, thread_id, "msg_to_delete", ALICE),
+        "save_attachment": partial(store.save_attachment, attachment(f"atc_new_{number}", thread_id), ALICE),
+        "load_attachment": partial(store.load_attachment, f"atc_{number}", ALICE),
+        "delete_attachment": partial(store.delete_attachment, f"atc_to_delete_{number}", ALICE),
+    }
+
+
+async def everything_in(store):
+    threads = (await store.load_threads(1000, None, "asc", ALICE)).data
+    items = {each.id: await items_of(store, each.id) for each in threads}
+    names = [f"{name}_{number}" for name in ("atc", "atc_new", "atc_to_delete") for number in range(ROUNDS)]
+    attachments = []
+    for name in names:
+        with suppress(NotFoundError):
+            attachments.append(await store.load_attachment(name, ALICE))
+    return threads, items, attachments
+
+
+@KINDS
+async def test_cancellations_of_all_methods_leave_what_the_same_calls_leave_without_them(
+    cancelled, distant_store, store, proxy
+):
+    other = MemoryStore()
+    calls = [each for number in range(ROUNDS) for each in one_of_each(distant_store, number).items()]
+    random.Random(7).shuffle(calls)
+    for number in range(ROUNDS):
+        await prepare(store, number)
+        await prepare(other, number)
+        for call in one_of_each(other, number).values():
+            await call()
+    met = await cancelled_at_random(cancelled, [call for _, call in calls])
+    assert {name for (name, _), is_met in zip(calls, met, strict=True) if is_met} == set(BY_METHOD)
+    assert await everything_in(store) == await everything_in(other)
+    await asyncio.gather(*(distant_store.load_thread("thr_1", ALICE) for _ in range(2 * POOL_SIZE)))
+    assert (distant_store.engine.pool.checkedout(), distant_store.engine.pool.checkedin()) == (0, POOL_SIZE)
 
 
 @pytest.mark.parametrize("cancelled", [natively, by_anyio])
