@@ -162,6 +162,6 @@ async def _take_back(driver: Any, error: BaseException) -> None:
     """
     if isinstance(error, TimeoutError):
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            # Not the driver's own time-out, which before 0.31 leaves out the wait for the cancellation.
+            # Not the driver's own time-out, which in 0.31 leaves out the wait for the cancellation.
             async with asyncio.timeout(TAKE_BACK_SECONDS):
                 await driver.close()

@@ -1,6 +1,7 @@
 """From a database URL, or from the host's own engine, to the engine a store works on."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,9 @@ logger = logging.getLogger("chatkit_pgstore")
 # The driver ships no types, and those pyright infers from its defaults are narrower than what it takes.
 _connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # see above
 
+UNPREPARED: Mapping[str, Any] = {"statement_cache_size": 0}
+"""Behind a transaction pooler a prepared statement stays with one server process, and the next call meets another."""
+
 
 def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
     """Return an engine of our own; it connects when it is first used.
@@ -24,9 +28,10 @@ def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
         ConfigurationError: The URL cannot be used.
     """
     target = parse_url(database_url)
+    pools_transactions = settings.pooler == "transaction" or (settings.pooler is None and target.pools_transactions)
     return create_async_engine(
         target.url,
-        async_creator=_Connector(target, settings),
+        async_creator=_Connector(target, settings, UNPREPARED if pools_transactions else {}),
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
@@ -62,9 +67,9 @@ def checked_engine(engine: object) -> AsyncEngine:
 class _Connector:
     """Makes a connection to the first host that takes one; after a failover that is most likely the last that did."""
 
-    def __init__(self, target: ConnectionTarget, settings: Settings) -> None:
+    def __init__(self, target: ConnectionTarget, settings: Settings, arguments: Mapping[str, Any]) -> None:
         self._hosts = target.alternatives
-        self._arguments = target.connect_arguments
+        self._arguments = {**target.connect_arguments, **arguments}
         self._seconds = target.connect_timeout_seconds or settings.connect_timeout_seconds
 
     async def __call__(self) -> Any:

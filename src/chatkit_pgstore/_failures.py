@@ -27,6 +27,9 @@ SCHEMA_MISSING = frozenset({"42P01", "42703", "3F000"})
 LOGIN_REFUSED = frozenset({"28P01", "28000", "3D000"})
 """Wrong password, no access for this role or from this address, no such database."""
 
+STATEMENT_OF_ANOTHER = frozenset({"42P05", "26000"})
+"""A prepared statement that is there already, or is not there: the server process is not the one it was."""
+
 ROLE_LACKS_RIGHTS = "42501"
 LOCK_NOT_GRANTED = "55P03"
 
@@ -45,6 +48,15 @@ _ADVICE: tuple[tuple[frozenset[str], type[StoreError], str], ...] = (
         (
             "The server refused the login: {error}. Check user, password and database name in the URL "
             "(special characters of a password have to be percent-encoded)."
+        ),
+    ),
+    (
+        STATEMENT_OF_ANOTHER,
+        ConfigurationError,
+        (
+            "The database URL leads to a transaction pooler, which lends a server connection for each transaction. "
+            'Add pgbouncer=true to its parameters, or pass PostgresStore(..., pooler="transaction"). An engine of '
+            'yours needs connect_args={{"statement_cache_size": 0}}.'
         ),
     ),
     (

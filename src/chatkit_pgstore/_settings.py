@@ -9,6 +9,8 @@ from chatkit_pgstore.errors import ConfigurationError
 
 OnUnreadable = Literal["leave_out", "raise"]
 
+Pooler = Literal["transaction", "session"]
+
 UserId = Callable[[Any], str | int | UUID]
 """From a request context to the id of its user."""
 
@@ -28,6 +30,7 @@ class Settings:
     retry_seconds: float
     attempt_timeout_seconds: float
     connect_timeout_seconds: float
+    pooler: Pooler | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_page_size", "pool_size"):
@@ -38,6 +41,8 @@ class Settings:
                 raise ConfigurationError(f"{name} must be a number of seconds above 0, not {getattr(self, name)!r}")
         if self.on_unreadable not in ("leave_out", "raise"):
             raise ConfigurationError(f'on_unreadable must be "leave_out" or "raise", not {self.on_unreadable!r}')
+        if self.pooler not in (None, "transaction", "session"):
+            raise ConfigurationError(f'pooler must be "transaction" or "session", not {self.pooler!r}')
         if self.user_id is not None and not callable(self.user_id):
             raise ConfigurationError("user_id= must be a callable that takes the request context")
 

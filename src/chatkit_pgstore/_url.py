@@ -28,6 +28,7 @@ _SPECIAL_CHARACTERS = (
     "/ as %2F, ? as %3F, @ as %40, [ as %5B, ] as %5D. Only the @ in front of the host stays as it is"
 )
 _LAST_PORT = 65_535
+_SUPABASE_TRANSACTION_PORT = 6543
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class ConnectionTarget:
         connect_arguments: Further keyword arguments of `asyncpg.connect`.
         url: The first host, for display and for `create_async_engine`, without the password.
         connect_timeout_seconds: What `connect_timeout=` asks for; None when it asks for nothing.
+        pools_transactions: Whether it surely leads to a pooler that gives a connection to another client after
+            each transaction.
     """
 
     dsn: str = field(repr=False)
@@ -48,6 +51,7 @@ class ConnectionTarget:
     connect_arguments: Mapping[str, Any] = field(repr=False)
     url: URL
     connect_timeout_seconds: float | None
+    pools_transactions: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,13 @@ class _Host:
     @property
     def is_socket(self) -> bool:
         return self.name.startswith("/")
+
+    @property
+    def pools_transactions(self) -> bool:
+        """Whether a provider's naming says so: Neon's pooled hosts, and Supabase's port for it."""
+        if "-pooler." in self.name:
+            return True
+        return self.port == _SUPABASE_TRANSACTION_PORT and self.name.endswith((".supabase.com", ".supabase.co"))
 
     def for_asyncpg(self) -> str:
         # Encoded colons spare an IPv6 address its brackets, which urllib refuses behind another host.
@@ -113,7 +124,12 @@ def parse_url(database_url: str) -> ConnectionTarget:
         connect_arguments={**only_port, **honoured.connect_arguments, **tls},
         url=_display_url(login, hosts[0]),
         connect_timeout_seconds=honoured.connect_timeout_seconds,
+        pools_transactions=_pools_transactions(hosts, honoured.pgbouncer),
     )
+
+
+def _pools_transactions(hosts: list[_Host], said: bool | None) -> bool:
+    return any(host.pools_transactions for host in hosts) if said is None else said
 
 
 def _checked_text(database_url: object) -> str:

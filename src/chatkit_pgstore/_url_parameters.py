@@ -32,10 +32,6 @@ _HANDED_ON: Mapping[str, tuple[str, ...] | None] = {
     "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 }
 
-_TRANSACTION_POOLER = (
-    "behind a transaction pooler, for now, remove it and pass your own engine, made by "
-    'create_async_engine(..., connect_args={"statement_cache_size": 0})'
-)
 _SERVER_KEEPALIVES = (
     "asyncpg leaves it to the operating system; the server can do it: options=-c%20tcp_keepalives_idle%3D60"
 )
@@ -53,7 +49,6 @@ _ALREADY_TRUE: Mapping[str, tuple[tuple[str, ...], str]] = {
     "load_balance_hosts": (("disable",), "asyncpg tries the hosts in the order they are given"),
     "max_protocol_version": (("3.0", "3.2", "latest"), "asyncpg speaks protocol 3.0"),
     "min_protocol_version": (("3.0",), "asyncpg speaks protocol 3.0"),
-    "pgbouncer": (("false",), _TRANSACTION_POOLER),
     "replication": (
         ("false", "off", "no", "0"),
         "conversations cannot be kept over a replication connection",
@@ -64,8 +59,10 @@ _ALREADY_TRUE: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "sslcompression": (("0",), "compressed TLS is unsafe, and asyncpg does without"),
     "sslsni": (("1",), "asyncpg always names the host in the TLS handshake"),
+    "supa": (("base-pooler.x",), "it marks the URLs that a provider prints, and no other mark is known"),
     "tcp_user_timeout": (("0",), _SERVER_KEEPALIVES),
     "uselibpqcompat": (("true",), "the TLS parameters always mean here what they mean to libpq"),
+    "workaround": (("supabase-pooler.vercel",), "it marks the URLs that a provider prints, and no other mark is known"),
 }
 
 _REFUSED: Mapping[str, str] = {
@@ -81,8 +78,6 @@ _REFUSED: Mapping[str, str] = {
     "service": "write what the service file says into the URL",
     "sslaccept": "it is another tool's; use sslmode=verify-full, or sslmode=require for accept_invalid_certs",
     "sslcrldir": "asyncpg reads one file of revoked certificates; use sslcrl",
-    "supa": _TRANSACTION_POOLER,
-    "workaround": _TRANSACTION_POOLER,
 }
 
 
@@ -95,12 +90,14 @@ class HonouredParameters:
         connect_arguments: For `asyncpg.connect`.
         connect_timeout_seconds: None when the URL asks for no limit, or says nothing about it.
         binds_channel: Whether the URL says `channel_binding=require`.
+        pgbouncer: What the URL says of a transaction pooler; None when it says nothing.
     """
 
     query: Mapping[str, str] = field(repr=False)
     connect_arguments: Mapping[str, Any] = field(repr=False)
     connect_timeout_seconds: float | None
     binds_channel: bool
+    pgbouncer: bool | None
 
 
 def honour_parameters(parameters: Mapping[str, str]) -> HonouredParameters:
@@ -113,11 +110,12 @@ def honour_parameters(parameters: Mapping[str, str]) -> HonouredParameters:
     timeout = _connect_timeout_seconds(rest.pop("connect_timeout", None))
     arguments = _server_settings(rest) | _statement_cache_size(rest)
     binds_channel = _take_channel_binding(rest)
+    pgbouncer = _take_pgbouncer(rest)
     _translate_ssl(rest)
     query = {name: _value_for_asyncpg(name, rest.pop(name)) for name in list(rest) if name in _HANDED_ON}
     for name, value in rest.items():
         _check_already_true(name, value)
-    return HonouredParameters(query, arguments, timeout, binds_channel)
+    return HonouredParameters(query, arguments, timeout, binds_channel, pgbouncer)
 
 
 def name_to_show(name: str) -> str:
@@ -163,6 +161,13 @@ def _take_channel_binding(rest: dict[str, str]) -> bool:
     if value not in ("disable", "prefer", "require"):
         raise _wrong("channel_binding", _one_of(("disable", "prefer", "require")))
     return value == "require"
+
+
+def _take_pgbouncer(rest: dict[str, str]) -> bool | None:
+    value = rest.pop("pgbouncer", None)
+    if value not in (None, "true", "false"):
+        raise _wrong("pgbouncer", _one_of(("true", "false")))
+    return None if value is None else value == "true"
 
 
 def _translate_ssl(rest: dict[str, str]) -> None:

@@ -154,6 +154,7 @@ def test_the_failures_that_are_sent_again_are_those_of_the_code():
     assert set(SQLSTATE.findall(not_again)) == {
         *_failures.SCHEMA_MISSING,
         *_failures.LOGIN_REFUSED,
+        *_failures.STATEMENT_OF_ANOTHER,
         _failures.ROLE_LACKS_RIGHTS,
         _failures.LOCK_NOT_GRANTED,
     }

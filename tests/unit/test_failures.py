@@ -97,6 +97,8 @@ def test_only_an_answer_of_the_server_leaves_the_connection_usable(error):
         (asyncpg.InvalidAuthorizationSpecificationError("no"), ConfigurationError, "Check user, password"),
         (asyncpg.InvalidCatalogNameError("no"), ConfigurationError, "database name"),
         (asyncpg.InsufficientPrivilegeError("no"), ConfigurationError, "grant"),
+        (asyncpg.DuplicatePreparedStatementError(), ConfigurationError, "Add pgbouncer=true"),
+        (asyncpg.InvalidSQLStatementNameError(), ConfigurationError, 'connect_args={"statement_cache_size": 0}'),
         (asyncpg.LockNotAvailableError("no"), StoreUnavailableError, "less busy"),
         (ssl.SSLCertVerificationError("no"), ConfigurationError, "sslrootcert"),
         (asyncpg.ClientConfigurationError("no"), ConfigurationError, "refused the database URL"),

@@ -4,6 +4,7 @@ import math
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from chatkit_pgstore import ConfigurationError, PostgresStore
 
@@ -29,6 +30,13 @@ def test_other_settings_are_checked_too():
         PostgresStore(URL, on_unreadable="ignore")
     with pytest.raises(ConfigurationError, match="user_id= must be a callable"):
         PostgresStore(URL, user_id="alice")
+    with pytest.raises(ConfigurationError, match='pooler must be "transaction" or "session"'):
+        PostgresStore(URL, pooler="statement")
+
+
+def test_of_an_engine_the_host_knows_whether_it_goes_by_a_pooler():
+    with pytest.raises(ConfigurationError, match="statement_cache_size"):
+        PostgresStore(engine=create_async_engine("postgresql+asyncpg://"), pooler="transaction")
 
 
 def test_it_is_a_url_or_an_engine():

@@ -1,5 +1,7 @@
 """URLs as providers print them, taken apart; each is checked by what asyncpg itself makes of the result."""
 
+import re
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -343,3 +345,38 @@ def test_nothing_that_is_said_shows_a_password(before, within, after, end):
     except ConfigurationError:
         said = refusal_of(url)
     assert not [piece for piece in pieces if piece in said]
+
+
+SUPABASE = "aws-0-eu-central-1.pooler.supabase.com"
+POOLED = {
+    "Neon's pooled host": (f"{ENDPOINT}-pooler.us-east-2.aws.neon.tech/d", True),
+    "Neon's direct host": (f"{ENDPOINT}.us-east-2.aws.neon.tech/d", False),
+    "Supabase's transaction port": (f"{SUPABASE}:6543/d", True),
+    "Supabase's own pooler beside the database": ("db.abcdefghijkl.supabase.co:6543/d", True),
+    "Supabase's session port": (f"{SUPABASE}:5432/d", False),
+    "Supabase's default port": (f"{SUPABASE}/d", False),
+    "that port elsewhere": ("db.example.com:6543/d", False),
+    "said": ("db.example.com/d?pgbouncer=true", True),
+    "denied": (f"{SUPABASE}:6543/d?pgbouncer=false", False),
+    "one of several hosts": (f"db.example.com,{ENDPOINT}-pooler.us-east-2.aws.neon.tech/d", True),
+}
+
+
+@pytest.mark.parametrize(("rest", "pooled"), POOLED.values(), ids=POOLED)
+def test_a_transaction_pooler_is_known_where_the_url_is_certain(rest, pooled):
+    assert parse_url(f"postgresql://u:p@{rest}").pools_transactions is pooled
+
+
+PROVIDERS_PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "providers.md"
+PRINTED = re.findall(r"^\| ([^|]+) \| `(postgres[^`]+)` \| ([^|]+) \|$", PROVIDERS_PAGE.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("provider", "url", "outcome"), PRINTED, ids=[provider for provider, _, _ in PRINTED])
+def test_a_url_of_the_providers_page_becomes_what_the_page_says(provider, url, outcome):
+    above = [text for _, _, text in PRINTED[: [name for name, _, _ in PRINTED].index(provider) + 1]]
+    said = next(text for text in reversed(above) if not text.startswith("The same"))
+    assert parse_url(url).pools_transactions is said.startswith("A transaction pooler")
+
+
+def test_the_providers_page_has_them_all():
+    assert len(PRINTED) == 12
