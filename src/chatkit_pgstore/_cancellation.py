@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from functools import partial
 from math import inf
 from typing import Any, TypeVar
@@ -48,22 +48,36 @@ class Writes:
             ended.set_result(None)
 
 
-async def _to_its_end(task: asyncio.Task[T], cancelled: asyncio.CancelledError | None) -> T:
-    """Return the result of *task*, whose caller was cancelled, and hold cancellations back until there is one.
+async def until_done(
+    tasks: Collection[asyncio.Task[Any]], cancelled: asyncio.CancelledError | None
+) -> asyncio.CancelledError | None:
+    """Wait for *tasks*, whoever cancels meanwhile, and return the cancellation that is to be raised then, if any.
 
-    One by anyio comes again at every await of a cancelled scope: it is dropped, and a shield stops the others. A
-    native ``task.cancel()`` passes through the shield and comes but once: it is raised when the write is done.
+    The shield holds off those by anyio, which come again at every await of a cancelled scope. A native
+    ``task.cancel()`` passes through it and comes but once.
+
+    Args:
+        tasks: Have to end by themselves.
+        cancelled: The cancellation that has come already.
     """
-    if anyio.current_effective_deadline() == -inf:
-        cancelled = None
     with anyio.CancelScope(shield=True):
-        while not task.done():
+        while not all(task.done() for task in tasks):
             try:
-                await asyncio.wait((task,))
+                await asyncio.wait(tasks)
             except asyncio.CancelledError as error:
                 cancelled = error
-    if cancelled is None:
+    return cancelled
+
+
+async def _to_its_end(task: asyncio.Task[T], cancelled: asyncio.CancelledError) -> T:
+    """Return the result of *task*, whose caller was cancelled; a native cancellation is raised instead.
+
+    One by anyio is dropped: it comes again at the next await.
+    """
+    is_by_anyio = anyio.current_effective_deadline() == -inf
+    held_back = await until_done((task,), None if is_by_anyio else cancelled)
+    if held_back is None:
         return task.result()
     if not task.cancelled() and (failure := task.exception()) is not None:
         logger.error("%s failed after its caller was cancelled: %s", task.get_name(), failure)
-    raise cancelled
+    raise held_back

@@ -1,14 +1,12 @@
 """ChatKitResponse: what ``ChatKitServer.process`` returns, as a Starlette response. Needs the extra ``starlette``."""
 
 import asyncio
-from collections.abc import Collection
-from typing import Any
 
-import anyio
 from chatkit.server import NonStreamingResult, StreamingResult
 from chatkit.types import ErrorEvent
 from typing_extensions import override
 
+from chatkit_pgstore._cancellation import until_done
 from chatkit_pgstore.errors import NotFoundError
 
 try:
@@ -92,7 +90,9 @@ class ChatKitResponse(Response):
             reply.stop()
             sending.cancel()
             listening.cancel()
-        await _to_their_end((reply.task, sending, listening), cancelled)
+        cancelled = await until_done((reply.task, sending, listening), cancelled)
+        if cancelled is not None:
+            raise cancelled
         for failure in (_failure(sending), _failure(listening), reply.failure):
             if failure is not None:
                 raise failure
@@ -160,21 +160,6 @@ class _Reply:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _to_their_end(tasks: Collection[asyncio.Task[Any]], cancelled: asyncio.CancelledError | None) -> None:
-    """Wait for *tasks*, whoever cancels meanwhile; then raise the cancellation, if there is one.
-
-    The shield holds those by anyio off, which come again at every await; a native one passes it, and comes once.
-    """
-    with anyio.CancelScope(shield=True):
-        while not all(task.done() for task in tasks):
-            try:
-                await asyncio.wait(tasks)
-            except asyncio.CancelledError as error:
-                cancelled = error
-    if cancelled is not None:
-        raise cancelled
 
 
 def _failure(task: asyncio.Task[None]) -> BaseException | None:
