@@ -24,6 +24,7 @@ from chatkit_pgstore._failures import leaves_connection_usable, underlying
 from chatkit_pgstore._greenlet import KeptGreenlet
 from chatkit_pgstore._retry import persistently
 from chatkit_pgstore._settings import Settings
+from chatkit_pgstore._turns import Turns
 
 logger = logging.getLogger("chatkit_pgstore")
 
@@ -51,6 +52,7 @@ class Database:
         self._settings = settings
         self._greenlet = KeptGreenlet()
         self._writes = Writes()
+        self._turns = Turns(engine)
 
     async def read(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         """Run a statement that changes nothing, and return its rows.
@@ -91,12 +93,19 @@ class Database:
 
     async def _run(self, call: str, statement: Statement, arguments: list[Any]) -> list[Any]:
         started = perf_counter()
-        attempt = partial(self._attempt, _Call(statement.sql, arguments))
+        attempt = partial(self._attempt_in_turn, _Call(statement.sql, arguments))
         rows, attempts = await persistently(call, attempt, self._settings.retry_seconds)
         if logger.isEnabledFor(logging.DEBUG):
             milliseconds = (perf_counter() - started) * 1000
             logger.debug("%s: %.2f ms, %d rows, attempt %d", call, milliseconds, len(rows), attempts)
         return rows
+
+    async def _attempt_in_turn(self, call: "_Call", deadline: float) -> list[Any]:
+        end_turn = await self._turns.take(deadline)
+        try:
+            return await self._attempt(call, deadline)
+        finally:
+            end_turn()
 
     async def _attempt(self, call: "_Call", deadline: float) -> list[Any]:
         """Check out, ask the driver, check in; in a greenlet, else a full pool would leak the connection."""
