@@ -47,8 +47,8 @@ def warn_of_placeholder(call: str, item_id: str) -> None:
     if item_id == PLACEHOLDER_ID:
         logger.warning(
             "%s was called with the placeholder id %s, which the Agents SDK gives every reply of a chat-completions "
-            "model; each is stored under an id of its own, so none can be found by it. Give every item of its "
-            "stream an id from store.generate_item_id() before its events reach ChatKit.",
+            "model; each is stored under an id of its own, so none can be found by it. Wrap the agent's events "
+            "in chatkit_pgstore.unique_item_ids(events, store, thread, context) before they reach ChatKit.",
             call,
             PLACEHOLDER_ID,
         )

@@ -1,12 +1,15 @@
 """Ids: which can be stored, and how unlikely a collision is."""
 
+import logging
 import re
 from typing import get_args
 
 import pytest
+from agents.models.fake_id import FAKE_RESPONSES_ID
 from chatkit.store import StoreItemType, default_generate_id
 
-from chatkit_pgstore._ids import MAXIMUM_ID_BYTES, check_id, generate_id
+import chatkit_pgstore
+from chatkit_pgstore._ids import MAXIMUM_ID_BYTES, PLACEHOLDER_ID, check_id, generate_id, warn_of_placeholder
 
 
 @pytest.mark.parametrize("value", ["a", " ", "é" * 256, "x" * 512, "'; DROP TABLE", "%s $1 {}", "\uffff", "\U0001f600"])
@@ -42,3 +45,21 @@ def test_a_new_id_has_the_sdks_prefix_and_128_random_bits(item_type):
     first, second = generate_id(item_type), generate_id(item_type)
     assert re.fullmatch(f"{prefix}_[0-9a-f]{{32}}", first)
     assert first != second
+
+
+def test_the_placeholder_is_the_agents_sdks():
+    assert PLACEHOLDER_ID == FAKE_RESPONSES_ID
+
+
+def test_the_warning_of_the_placeholder_names_the_call_and_a_cure_that_is_there(caplog):
+    warn_of_placeholder("load_item", PLACEHOLDER_ID)
+    [(logger, level, message)] = caplog.record_tuples
+    assert (logger, level) == ("chatkit_pgstore", logging.WARNING)
+    assert message.startswith("load_item was called with the placeholder id __fake_id__")
+    [cure] = re.findall(r"chatkit_pgstore\.(\w+)\(", message)
+    assert cure in chatkit_pgstore.__all__
+
+
+def test_no_other_id_is_warned_about(caplog):
+    warn_of_placeholder("load_item", "msg_1")
+    assert caplog.records == []

@@ -77,7 +77,7 @@ async def test_the_placeholder_id_is_warned_about(store, caplog, call):
             await getattr(store, call)("thr_1", "__fake_id__", ALICE)
         except NotFoundError:
             assert call == "load_item"
-    assert "generate_item_id" in caplog.text
+    assert "unique_item_ids" in caplog.text
 
 
 @pytest.mark.parametrize(
