@@ -123,10 +123,12 @@ def attachment_values(attachment: Attachment) -> dict[str, Any]:
         UnstorableItemError: See `Codec.encode`.
     """
     check_id(attachment.id, "attachment.id")
-    if attachment.thread_id is not None:
-        check_id(attachment.thread_id, "attachment.thread_id")
+    # Before 1.6 the SDK's attachments knew no thread.
+    thread_id = vars(attachment).get("thread_id")
+    if thread_id is not None:
+        check_id(thread_id, "attachment.thread_id")
     document, stored = ATTACHMENTS.encode(attachment)
-    return {"id": stored.id, "thread_id": stored.thread_id, "attachment": document}
+    return {"id": stored.id, "thread_id": thread_id, "attachment": document}
 
 
 def column_time(value: datetime, field: str) -> datetime:

@@ -6,6 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chatkit import types
+
+WITHOUT_THE_DEMO = {"test_disconnects.py", "test_wheel.py"}
+
+
+def pytest_collection_modifyitems(items):
+    if hasattr(types, "StructuredInputItem"):
+        return
+    skip = pytest.mark.skip(reason="the demo asks structured inputs, which the SDK has since 1.6.4")
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.path.name not in WITHOUT_THE_DEMO:
+            item.add_marker(skip)
 
 
 @pytest.fixture(scope="module")

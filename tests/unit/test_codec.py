@@ -14,14 +14,15 @@ from chatkit.types import (
     Page,
     Thread,
     ThreadMetadata,
+    UserMessageItem,
     WidgetItem,
     Workflow,
     WorkflowItem,
 )
 from chatkit.widgets import WidgetTemplate
 
-from chatkit_pgstore import UnreadableItemError, UnstorableItemError
-from chatkit_pgstore._codec import ITEMS, THREADS, column_time, item_values
+from chatkit_pgstore import UnreadableItemError, UnstorableItemError, _reading
+from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS, column_time, item_values
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901)
 HEAD = {"id": "msg_1", "thread_id": "thr_1", "created_at": NOW}
@@ -138,6 +139,48 @@ def test_a_good_icon_is_kept():
     tasks = [CustomTask(title="Look", icon="search"), CustomTask(title="Buy", icon="lucide:cart")]
     item = WorkflowItem(**HEAD, workflow=Workflow(type="custom", tasks=tasks))
     assert ITEMS.encode(item)[1] == item
+
+
+URL = "https://example.com/upload?signature=a%2Fb"
+OLD_ATTACHMENT = {"id": "atc_1", "name": "a.txt", "mime_type": "text/plain", "type": "file", "upload_url": URL}
+
+
+def test_the_upload_url_of_an_old_attachment_becomes_a_post_to_it():
+    attachment = ATTACHMENTS.decode("atc_1", json.dumps(OLD_ATTACHMENT))
+    assert attachment.upload_descriptor.model_dump(mode="json") == {"url": URL, "method": "POST", "headers": {}}
+    assert ATTACHMENTS.encode(attachment)[1] == attachment
+
+
+def test_the_upload_urls_in_an_old_message_become_posts_to_them():
+    without = {**OLD_ATTACHMENT, "id": "atc_2", "upload_url": None}
+    message = UserMessageItem(**HEAD, content=[], inference_options={})
+    document = {**json.loads(message.model_dump_json()), "attachments": [OLD_ATTACHMENT, without]}
+    first, second = ITEMS.decode("msg_1", json.dumps(document)).attachments
+    assert (str(first.upload_descriptor.url), second.upload_descriptor) == (URL, None)
+
+
+def test_a_message_that_speaks_of_an_upload_url_is_left_alone():
+    content = [{"type": "input_text", "text": '"upload_url"'}]
+    message = UserMessageItem(**HEAD, content=content, inference_options={})
+    document = json.loads(message.model_dump_json())
+    del document["attachments"]
+    assert ITEMS.decode("msg_1", json.dumps(document)) == message
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "url"),
+    [
+        ({"url": URL, "method": "POST", "headers": {}}, URL),
+        ({"url": URL, "method": "PUT", "headers": {}}, None),
+        ({"url": URL, "method": "POST", "headers": {"x-a": "1"}}, None),
+        (None, None),
+    ],
+)
+def test_an_sdk_without_descriptors_is_told_of_an_upload_it_can_do(monkeypatch, descriptor, url):
+    # What runs is newer than 1.4, which the matrix of releases asks itself.
+    monkeypatch.setattr(_reading, "_OTHER_UPLOAD", "upload_descriptor")
+    document = {"id": "atc_1", "upload_descriptor": descriptor}
+    assert _reading._with_known_uploads(document).get("upload_url") == url
 
 
 def test_a_document_wrong_in_more_than_an_icon_is_unreadable():

@@ -158,9 +158,9 @@ class MissesTheAttachmentItDeletes(Broken):
 
 
 @caught_by("Fidelity")
-class DropsImageDomains(Broken):
+class DropsMetadata(Broken):
     async def save_thread(self, thread, context):
-        await super().save_thread(thread.model_copy(update={"allowed_image_domains": None}), context)
+        await super().save_thread(thread.model_copy(update={"metadata": {}}), context)
 
 
 @caught_by("Fidelity")

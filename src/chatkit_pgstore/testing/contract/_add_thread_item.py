@@ -1,7 +1,10 @@
 """What ``add_thread_item`` has to do."""
 
+from collections.abc import Callable
+
 import pytest
 from chatkit.store import NotFoundError
+from chatkit.types import ThreadItem
 
 from chatkit_pgstore.testing.contract._base import (
     AnyStore,
@@ -13,7 +16,13 @@ from chatkit_pgstore.testing.contract._base import (
     saved_thread,
 )
 from chatkit_pgstore.testing.contract._capability import Capability, requires
-from chatkit_pgstore.testing.contract._samples import message, new_id, question, thread_sample, tool_call
+from chatkit_pgstore.testing.contract._samples import (
+    FINISHED_ITEMS,
+    message,
+    new_id,
+    thread_sample,
+    tool_call,
+)
 
 PLACEHOLDER_ID = "__fake_id__"
 
@@ -75,22 +84,15 @@ class AddThreadItem(ContractBase):
         assert ids_of(await all_items(store, thread.id, context)) == ids_of([*others, first])
 
     @requires(Capability.PENDING_NEVER_REPLACES)
-    async def test_a_pending_tool_call_does_not_replace_a_completed_one(self, store: AnyStore) -> None:
+    @pytest.mark.parametrize(("make", "status"), FINISHED_ITEMS)
+    async def test_a_pending_item_does_not_replace_a_finished_one(
+        self, store: AnyStore, make: Callable[..., ThreadItem], status: str
+    ) -> None:
         context = self.somebody()
         thread = await saved_thread(store, context)
-        finished = tool_call(thread.id, "completed", output={"ok": True})
+        finished = make(thread.id, status)
         await store.add_thread_item(thread.id, finished, context)
-        await store.add_thread_item(thread.id, tool_call(thread.id, id=finished.id), context)
-        assert await all_items(store, thread.id, context) == [finished]
-
-    @requires(Capability.PENDING_NEVER_REPLACES)
-    @pytest.mark.parametrize("status", ["answered", "skipped"])
-    async def test_a_pending_question_does_not_replace_a_finished_one(self, store: AnyStore, status: str) -> None:
-        context = self.somebody()
-        thread = await saved_thread(store, context)
-        finished = question(thread.id, status)
-        await store.add_thread_item(thread.id, finished, context)
-        await store.add_thread_item(thread.id, question(thread.id, id=finished.id), context)
+        await store.add_thread_item(thread.id, make(thread.id, id=finished.id), context)
         assert await all_items(store, thread.id, context) == [finished]
 
     @requires(Capability.UNKNOWN_THREAD_IS_AN_ERROR)

@@ -1,18 +1,19 @@
 """One sample at least of everything the SDK may hand to a store, and a check that nothing is forgotten.
 
 Samples are kept as plain data and made into objects when a test asks for them: the SDK warns of its own widget
-classes whenever one is made.
+classes whenever one is made. Those of types that the installed SDK does not have yet are left out.
 """
 
-from collections.abc import Iterator
+import warnings
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from chatkit import widgets
 from chatkit.types import Attachment, ThreadItem, ThreadMetadata, WidgetItem
-from pydantic import BaseModel, TypeAdapter
-from typing_extensions import is_typeddict
+from pydantic import TypeAdapter, ValidationError
+
+from chatkit_pgstore.testing.contract._unsampled import missing_in
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, 789012)  # noqa: DTZ001  # naive, as the SDK's own datetime.now() is
 
@@ -98,17 +99,24 @@ _IMAGE: dict[str, Any] = {
     "mime_type": "image/png",
     "preview_url": "https://example.com/cat%20small.png?size=1&x=%C3%A9",
 }
-_UPLOAD: dict[str, Any] = {
-    "url": "https://example.com/upload?signature=a%2Fb",
-    "method": "PUT",
-    "headers": {"x-a": "1"},
-}
+_UPLOAD_URL = "https://example.com/upload?signature=a%2Fb"
+_UPLOAD: dict[str, Any] = {"url": _UPLOAD_URL, "method": "PUT", "headers": {"x-a": "1"}}
 
 ATTACHMENTS: dict[str, dict[str, Any]] = {
     "file": _FILE,
     "image": _IMAGE,
-    "file to be uploaded": {**_FILE, "upload_descriptor": _UPLOAD, "metadata": {"owner": "me", "bytes": 2**40}},
-    "image to be uploaded": {**_IMAGE, "upload_descriptor": {**_UPLOAD, "method": "POST"}, "metadata": {}},
+    "file to be uploaded": {
+        **_FILE,
+        "upload_url": _UPLOAD_URL,
+        "upload_descriptor": _UPLOAD,
+        "metadata": {"owner": "me", "bytes": 2**40},
+    },
+    "image to be uploaded": {
+        **_IMAGE,
+        "upload_url": _UPLOAD_URL,
+        "upload_descriptor": {"url": _UPLOAD_URL, "method": "POST"},
+        "metadata": {},
+    },
 }
 
 _URL_SOURCE: dict[str, Any] = {
@@ -125,7 +133,7 @@ _ENTITY_SOURCE: dict[str, Any] = {
     **_URL_SOURCE,
     "type": "entity",
     "id": "entity_1",
-    "icon": "lucide:rocket",
+    "icon": "sparkle",
     "label": "Ada",
     "inline_label": "A.",
     "interactive": True,
@@ -196,7 +204,7 @@ _COMPONENTS: list[dict[str, Any]] = [
     {"type": "Box", "padding": {"x": 1.5, "top": "2px"}, "children": []},
     {"type": "Row", "children": [{"type": "Col", "border": {"top": {"size": 1, "style": "dashed"}}}]},
     {"type": "Divider", "flush": True},
-    {"type": "Icon", "name": "vendor:thing"},
+    {"type": "Icon", "name": "sparkle"},
     {"type": "Image", "src": "data:,x", "aspectRatio": 1.5},
     {"type": "Button", "label": "Buy", "onClickAction": _ACTION},
     {"type": "Checkbox", "name": "c", "defaultChecked": False},
@@ -209,6 +217,10 @@ _COMPONENTS: list[dict[str, Any]] = [
     {"type": "Textarea", "name": "a", "rows": 3},
     {"type": "Transition", "children": {"type": "Text", "value": "moved"}},
     {"type": "Transition", "children": None},
+]
+
+_FREE_COMPONENTS: list[dict[str, Any]] = [
+    {"type": "Icon", "name": "vendor:thing"},
     {"type": "Unheard", "of": [1, {"a": 2.0}], "children": [{"type": "Text", "value": "inner"}]},
 ]
 
@@ -225,10 +237,11 @@ _WIDGETS: dict[str, dict[str, Any]] = {
         "status": {"text": "ok", "favicon": "https://example.com/i.ico"},
         "children": [{"type": "ListViewItem", "children": [{"type": "Text", "value": "1"}], "onClickAction": _ACTION}],
     },
+    "free": {"type": "Card", "children": [*_COMPONENTS, *_FREE_COMPONENTS]},
     "basic": {"type": "Basic", "columns": 2, "children": [{"type": "Text", "value": "free"}]},
 }
 
-ITEMS: dict[str, dict[str, Any]] = {
+EVERY_ITEM: dict[str, dict[str, Any]] = {
     "user message": {
         "type": "user_message",
         "content": [
@@ -271,6 +284,7 @@ ITEMS: dict[str, dict[str, Any]] = {
     "answered structured input": {**_STRUCTURED_INPUT, "status": "answered"},
     "skipped structured input": {**_STRUCTURED_INPUT, "status": "skipped"},
     **{f"{task['type']} task": {"type": "task", "task": task} for task in _TASKS},
+    "task with an icon of Lucide": {"type": "task", "task": {"type": "custom", "icon": "lucide:rocket"}},
     "custom workflow": {
         "type": "workflow",
         "workflow": {
@@ -288,36 +302,36 @@ ITEMS: dict[str, dict[str, Any]] = {
     "hidden context of the SDK": {"type": "sdk_hidden_context", "content": "The user cancelled the stream."},
     "end of turn": {"type": "end_of_turn"},
 }
+"""Of the newest SDK that is supported."""
+
+
+def _is_known(values: dict[str, Any]) -> bool:
+    """Tell whether the installed SDK has all that a sample is made of."""
+    try:
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            _item({**values, "thread_id": "thr_1"})
+    except ValidationError:
+        return False
+    return True
+
+
+ITEMS = {name: values for name, values in EVERY_ITEM.items() if _is_known(values)}
+
+_QUESTION_IS_KNOWN = "pending structured input" in ITEMS
+FINISHED_ITEMS = [
+    (tool_call, "completed"),
+    *([(question, "answered"), (question, "skipped")] if _QUESTION_IS_KNOWN else []),
+]
+"""What makes an item, and a status with which it is finished; without one it is pending."""
 
 
 def unsampled() -> list[str]:
     """Return the names of the installed SDK's classes, and of their fields, that no sample has."""
-    samples: list[Any] = [item_sample(name, "thr_1") for name in ITEMS]
-    samples += [thread_sample(**values) for values in THREADS.values()]
-    samples += [attachment_sample(name, thread_id="thr_1") for name in ATTACHMENTS]
-    given: dict[str, set[str]] = {}
-    for model in _models_in([*samples, template_widget("thr_1")]):
-        given.setdefault(type(model).__name__, set()).update(model.model_fields_set)
-    every: TypeAdapter[Any] = TypeAdapter(ThreadItem | Attachment | ThreadMetadata)
-    return sorted(_missing(every.json_schema()["$defs"], given))
-
-
-def _missing(definitions: dict[str, Any], given: dict[str, set[str]]) -> Iterator[str]:
-    for name, definition in definitions.items():
-        known = getattr(widgets, name, None)
-        if name not in given and not is_typeddict(known):
-            yield name
-        elif known is None:
-            yield from (f"{name}.{field}" for field in definition["properties"].keys() - given[name])
-
-
-def _models_in(value: object) -> Iterator[BaseModel]:
-    """Yield every model within *value*. Goes by ``__dict__``: asking for a deprecated field would warn."""
-    if isinstance(value, BaseModel):
-        yield value
-        value = vars(value)
-    if isinstance(value, dict):
-        value = list(cast("dict[object, object]", value).values())
-    if isinstance(value, list):
-        for each in cast("list[object]", value):
-            yield from _models_in(each)
+    return missing_in(
+        [
+            *(item_sample(name, "thr_1") for name in ITEMS),
+            *(thread_sample(**values) for values in THREADS.values()),
+            *(attachment_sample(name, thread_id="thr_1") for name in ATTACHMENTS),
+            template_widget("thr_1"),
+        ]
+    )
