@@ -1,25 +1,24 @@
-"""Connections break, statements hang, servers crash: calls go on, and what was acknowledged is there once."""
+"""Connections break and statements hang: calls go on, and what was acknowledged is there once."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from chatkit_pgstore import PostgresStore, StoreUnavailableError
 from examples.embedded_postgres import EmbeddedPostgres
-from tests.support.appender import append_one, see_that_what_returned_first_comes_first
 from tests.support.calls import BY_METHOD, fill
+from tests.support.fault_proxy import End, FaultProxy
 from tests.support.locks import locked_threads
 from tests.support.samples import ALICE, ids_of, message, thread
 from tests.support.shared import proxy_before
 from tests.support.tables import fetch, fetch_value
-from tests.support.waiting import eventually
 
 END_ALL_OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-WRITERS, ITEMS_BETWEEN_CRASHES, CRASHES = 4, 25, 2
 
 
 @pytest.fixture(scope="module")
@@ -67,33 +66,21 @@ async def test_an_append_whose_answer_is_lost_is_there_once(database_url, make_s
         await store.close()
 
 
-async def test_a_server_that_crashes_while_four_write_keeps_every_acknowledged_item(crashing_server):
-    async with PostgresStore(crashing_server.url(), retry_seconds=60) as store:
-        await store.save_thread(thread(), ALICE)
-        appends, enough = [], asyncio.Event()
-        writers = [asyncio.create_task(append_until(enough, store, name, appends)) for name in range(WRITERS)]
-        for _ in range(CRASHES):
-            await there_are_more(appends)
-            await asyncio.to_thread(crashing_server.kill)
-            await asyncio.to_thread(crashing_server.start)
-        await there_are_more(appends)
-        enough.set()
-        await asyncio.gather(*writers)
-        ids = await ids_of(store)
-    assert sorted(ids) == sorted(append.item_id for append in appends)
-    see_that_what_returned_first_comes_first(appends, ids)
-
-
-async def there_are_more(appends):
-    wanted = len(appends) + ITEMS_BETWEEN_CRASHES
-    await eventually(lambda: len(appends) > wanted)
-
-
-async def append_until(enough, store, name, appends):
-    number = 0
-    while not enough.is_set():
-        appends.append(await append_one(store, f"msg_{name}_{number}"))
-        number += 1
+@pytest.mark.parametrize("call", [BY_METHOD["load_thread"], BY_METHOD["add_thread_item"]], ids=str)
+async def test_of_a_pool_of_half_open_connections_a_call_waits_for_one(call, database_url, make_store, caplog):
+    """As a network leaves them that has forgotten them: nothing comes, not even a refusal."""
+    server = urlsplit(database_url)
+    async with FaultProxy(server.hostname, server.port or 5432) as proxy:
+        store = await make_store(proxy.url(database_url), attempt_timeout_seconds=0.2)
+        await fill(store)
+        await asyncio.gather(*(store.load_thread("thr_1", ALICE) for _ in range(10)))
+        assert proxy.connections == 10
+        proxy.silence_all()
+        await call.made(store)
+        assert [each for each in caplog.messages if "failed" in each] == [
+            f"{call.method}: attempt 1 failed (TimeoutError)"
+        ]
+        proxy.end_all(End.RST)
 
 
 async def test_a_server_that_stays_away_is_an_error_that_names_the_time(crashing_server):

@@ -9,6 +9,13 @@ from urllib.parse import urlsplit
 CHUNK_BYTES = 65536
 
 
+def with_address(database_url: str, host: str, port: int) -> str:
+    """Return *database_url* with another server's address; user, database and options stay."""
+    parts = urlsplit(database_url)
+    credentials, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{credentials}{at}{host}:{port}").geturl()
+
+
 class RoundTripProxy:
     """Passes connections on to a server and counts the turns of their conversations.
 
@@ -46,10 +53,7 @@ class RoundTripProxy:
 
     def url(self, database_url: str) -> str:
         """Return *database_url* with this proxy in the server's place."""
-        parts = urlsplit(database_url)
-        credentials, at, _ = parts.netloc.rpartition("@")
-        host, port = self._server.sockets[0].getsockname()
-        return parts._replace(netloc=f"{credentials}{at}{host}:{port}").geturl()
+        return with_address(database_url, *self._server.sockets[0].getsockname())
 
     def reset(self) -> None:
         """Count from zero again."""
@@ -79,7 +83,7 @@ class RoundTripProxy:
             group.create_task(_deliver(due, target))
             chunk = b"not yet the end"
             while chunk:
-                chunk = await _read(source)
+                chunk = await read(source)
                 if chunk:
                     hear()
                 due.put_nowait((asyncio.get_running_loop().time() + self.delay_seconds, chunk))
@@ -101,7 +105,7 @@ class _Turn:
         self._is_open = False
 
 
-async def _read(source: asyncio.StreamReader) -> bytes:
+async def read(source: asyncio.StreamReader) -> bytes:
     """Return the next bytes; none when the connection ended, in order or not."""
     try:
         return await source.read(CHUNK_BYTES)
