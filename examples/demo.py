@@ -5,6 +5,7 @@ Environment variables:
 - ``DATABASE_URL``: use this database instead of the demo's own server;
 - ``PORT``: listen on this port of 127.0.0.1; 8000 without it, 0 for any free one;
 - ``CHATKIT_DEMO_DATA``: keep the data in this folder; ``.demo`` in the checkout without it;
+- ``CHATKIT_JOURNAL``: let the chat go on while the database is away, with a journal in this file or folder;
 - ``CHATKIT_DEMO_SECRET``: sign the visitors' cookies with this; kept in the data folder without it.
 """
 

@@ -1,7 +1,10 @@
 """Keeps ChatKit conversations in PostgreSQL: ``PostgresStore`` for ``ChatKitServer(store=...)``."""
 
+from chatkit_pgstore._item_ids import unique_item_ids
+from chatkit_pgstore.buffered import BufferedStore
 from chatkit_pgstore.errors import (
     ConfigurationError,
+    JournalFullError,
     MissingUserError,
     NotFoundError,
     SchemaError,
@@ -17,7 +20,9 @@ from chatkit_pgstore.store import PostgresStore
 __version__ = "0.1.0"
 
 __all__ = [
+    "BufferedStore",
     "ConfigurationError",
+    "JournalFullError",
     "MissingUserError",
     "NotFoundError",
     "PostgresStore",
@@ -29,4 +34,5 @@ __all__ = [
     "UnreadableItemError",
     "UnstorableItemError",
     "__version__",
+    "unique_item_ids",
 ]

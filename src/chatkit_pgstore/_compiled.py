@@ -21,6 +21,7 @@ from chatkit_pgstore._statements import (
     page_of_items,
     page_of_threads,
     replace_item,
+    replace_thread,
     save_attachment,
     save_thread,
     save_thread_attachment,
@@ -52,6 +53,7 @@ class Statements:
 
     load_thread: Statement
     save_thread: Statement
+    replace_thread: Statement
     delete_thread: Statement
     load_item: Statement
     append_item: Statement
@@ -70,6 +72,7 @@ def compiled_statements() -> Statements:
     single = (
         load_thread,
         save_thread,
+        replace_thread,
         delete_thread,
         load_item,
         append_item,

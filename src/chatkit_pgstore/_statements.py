@@ -78,6 +78,17 @@ def save_thread() -> ClauseElement:
     return _replacing(insert(threads).values(values), threads, "thread")
 
 
+def replace_thread() -> ClauseElement:
+    """Replaces a thread's document where it is still the ``expected`` one, letter by letter; else no row."""
+    as_it_was = cast(threads.c.thread, Text) == _text("expected")
+    return (
+        update(threads)
+        .where(threads.c.user_id == USER, threads.c.id == _text("id"), as_it_was)
+        .values(thread=_document("thread"), updated_at=func.now())
+        .returning(threads.c.id)
+    )
+
+
 def delete_thread() -> ClauseElement:
     """Deletes a thread; its items and attachments go with it by their foreign keys."""
     return delete(threads).where(threads.c.user_id == USER, threads.c.id == _text("id"))

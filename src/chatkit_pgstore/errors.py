@@ -11,6 +11,7 @@
     ├── UnstorableItemError          an object that JSON cannot hold, or that could not be read back
     ├── UnreadableItemError          a stored document that the installed SDK cannot read
     ├── StoreUnavailableError        the database did not answer in time; later it may
+    │   └── JournalFullError         and no more can be journalled until it does
     └── SchemaError
         ├── SchemaOutOfDateError     the database has to be migrated
         └── SchemaTooNewError        this release has to be upgraded
@@ -22,6 +23,7 @@ from chatkit.store import NotFoundError
 
 __all__ = [
     "ConfigurationError",
+    "JournalFullError",
     "MissingUserError",
     "NotFoundError",
     "SchemaError",
@@ -56,6 +58,10 @@ class UnreadableItemError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """The database could not be reached, or did not answer, within the time a call is given."""
+
+
+class JournalFullError(StoreUnavailableError):
+    """The database is away, and the journal of a buffered store has no room for a write; nothing was written."""
 
 
 class SchemaError(StoreError):

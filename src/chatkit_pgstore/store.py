@@ -1,41 +1,27 @@
 """PostgresStore: ChatKit's Store on PostgreSQL. Each method binds values, runs one statement, decodes rows."""
 
-import logging
-from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self
 
-from chatkit.store import NotFoundError, Store, StoreItemType
+from chatkit.store import Store, StoreItemType
 from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import TypeVar
 
 from chatkit_pgstore import _migrations
-from chatkit_pgstore._codec import (
-    ATTACHMENTS,
-    ITEMS,
-    THREADS,
-    Codec,
-    attachment_values,
-    item_values,
-    thread_values,
-)
-from chatkit_pgstore._compiled import Pages, Statement, compiled_statements
+from chatkit_pgstore._calls import Calls, one
+from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS, attachment_values, thread_values
+from chatkit_pgstore._compiled import compiled_statements
 from chatkit_pgstore._connection import Database
 from chatkit_pgstore._engine import checked_engine, engine_for
 from chatkit_pgstore._ids import check_id, generate_id, warn_of_placeholder
-from chatkit_pgstore._paging import PageRequest, page_of, page_request
-from chatkit_pgstore._settings import OnUnreadable, Settings, UserId
-from chatkit_pgstore._user import user_of
-from chatkit_pgstore.errors import ConfigurationError, UnreadableItemError
-
-logger = logging.getLogger("chatkit_pgstore")
+from chatkit_pgstore._settings import OnUnreadable, Pooler, Settings, UserId
+from chatkit_pgstore.errors import ConfigurationError
 
 START_SECONDS = 7.0
 """How long `PostgresStore.initialize` tries to reach the server before it says that it cannot."""
 
-T = TypeVar("T")
 TContext = TypeVar("TContext", default=Any)
 
 
@@ -61,6 +47,8 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         attempt_timeout_seconds: The longest one attempt may take once it has a connection.
         connect_timeout_seconds: The longest a new connection may take, with *database_url*; a
             ``connect_timeout`` in the URL comes first.
+        pooler: "transaction" when *database_url* leads to a pooler that lends a server connection for each
+            transaction, "session" when it does not. None: taken from the URL, where that is certain.
 
     Raises:
         ConfigurationError: Neither or both of *database_url* and *engine* are given, or one cannot be used.
@@ -85,6 +73,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         retry_seconds: float = 15.0,
         attempt_timeout_seconds: float = 5.0,
         connect_timeout_seconds: float = 3.0,
+        pooler: Pooler | None = None,
     ) -> None:
         self._settings = Settings(
             user_id=user_id,
@@ -94,12 +83,19 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             retry_seconds=retry_seconds,
             attempt_timeout_seconds=attempt_timeout_seconds,
             connect_timeout_seconds=connect_timeout_seconds,
+            pooler=pooler,
         )
         if (database_url is None) == (engine is None):
             raise ConfigurationError("Give PostgresStore either a database_url or engine=, one of the two.")
+        if engine is not None and pooler is not None:
+            raise ConfigurationError(
+                "pooler= is for a database_url. An engine behind a transaction pooler needs "
+                'create_async_engine(..., connect_args={"statement_cache_size": 0}).'
+            )
         own = None if database_url is None else engine_for(database_url, self._settings)
         self._database = Database(own or checked_engine(engine), owned=own is not None, settings=self._settings)
         self._sql = compiled_statements()
+        self._calls = Calls(self._database, self._settings)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -161,9 +157,9 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             NotFoundError: There is no such thread, or it is another user's.
             UnreadableItemError: The installed SDK cannot read it.
         """
-        values = {"user_id": self._user(context), "id": check_id(thread_id, "thread_id")}
+        values = {"user_id": self._calls.user(context), "id": check_id(thread_id, "thread_id")}
         rows = await self._database.read("load_thread", self._sql.load_thread, values)
-        return THREADS.decode(thread_id, _one(rows, "Thread", thread_id))
+        return THREADS.decode(thread_id, one(rows, "Thread", thread_id))
 
     async def save_thread(self, thread: ThreadMetadata, context: TContext) -> None:
         """Insert a thread, or replace its metadata whole; the last writer wins.
@@ -175,8 +171,28 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold it.
             ValueError: PostgreSQL cannot hold its ``created_at``.
         """
-        values = {"user_id": self._user(context), **thread_values(thread)}
+        values = {"user_id": self._calls.user(context), **thread_values(thread)}
         await self._database.write("save_thread", self._sql.save_thread, values)
+
+    async def replace_thread(self, thread: ThreadMetadata, expected: ThreadMetadata, context: TContext) -> bool:
+        """Replace a thread's metadata if it is still what the caller has seen; never insert it.
+
+        One statement compares and replaces, so that nothing of another writer can be overwritten unseen. A document
+        that another release of the SDK wrote may differ in its text from what was read, and is then not replaced.
+
+        Args:
+            thread: What to store.
+            expected: What `load_thread` returned, unchanged.
+
+        Returns:
+            Whether it was replaced. It was not when it has changed, is gone, or is another user's.
+
+        Raises:
+            UnstorableItemError: JSON cannot hold *thread*.
+        """
+        values = {"user_id": self._calls.user(context), **thread_values(thread)}
+        values["expected"] = THREADS.encode(expected)[0]
+        return bool(await self._database.write("replace_thread", self._sql.replace_thread, values))
 
     async def load_threads(self, limit: int, after: str | None, order: str, context: TContext) -> Page[ThreadMetadata]:
         """Return one page of the user's threads by time of creation, ties by id.
@@ -190,13 +206,13 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             NotFoundError: *after* is no thread of this user.
             ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
         """
-        request = self._page_request(limit, after, order)
-        key = {"user_id": self._user(context)}
-        return await self._page("load_threads", self._sql.pages_of_threads, request, key, THREADS)
+        request = self._calls.page_request(limit, after, order)
+        key = {"user_id": self._calls.user(context)}
+        return await self._calls.page("load_threads", self._sql.pages_of_threads, request, key, THREADS)
 
     async def delete_thread(self, thread_id: str, context: TContext) -> None:
         """Delete a thread with its items and attachments; one that is not there is no error."""
-        values = {"user_id": self._user(context), "id": check_id(thread_id, "thread_id")}
+        values = {"user_id": self._calls.user(context), "id": check_id(thread_id, "thread_id")}
         await self._database.write("delete_thread", self._sql.delete_thread, values)
 
     async def load_thread_items(
@@ -216,9 +232,9 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             NotFoundError: *after* is no item of this thread.
             ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
         """
-        request = self._page_request(limit, after, order)
-        key = {"user_id": self._user(context), "thread_id": check_id(thread_id, "thread_id")}
-        return await self._page("load_thread_items", self._sql.pages_of_items, request, key, ITEMS)
+        request = self._calls.page_request(limit, after, order)
+        key = {"user_id": self._calls.user(context), "thread_id": check_id(thread_id, "thread_id")}
+        return await self._calls.page("load_thread_items", self._sql.pages_of_items, request, key, ITEMS)
 
     async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Append an item to a thread.
@@ -232,7 +248,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold the item.
             ValueError: PostgreSQL cannot hold its ``created_at``.
         """
-        await self._write_item("add_thread_item", self._sql.append_item, thread_id, item, context)
+        await self._calls.write_item("add_thread_item", self._sql.append_item, thread_id, item, context)
 
     async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Replace an item in its place, or append it when the thread has none of its id.
@@ -242,7 +258,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold the item.
             ValueError: PostgreSQL cannot hold its ``created_at``.
         """
-        await self._write_item("save_item", self._sql.replace_item, thread_id, item, context)
+        await self._calls.write_item("save_item", self._sql.replace_item, thread_id, item, context)
 
     async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Return one item of a thread.
@@ -251,14 +267,14 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             NotFoundError: There is no such item in this thread, or it is another user's.
             UnreadableItemError: The installed SDK cannot read it.
         """
-        values = self._item_key(thread_id, item_id, context)
+        values = self._calls.item_key(thread_id, item_id, context)
         warn_of_placeholder("load_item", item_id)
         rows = await self._database.read("load_item", self._sql.load_item, values)
-        return ITEMS.decode(item_id, _one(rows, "Item", item_id))
+        return ITEMS.decode(item_id, one(rows, "Item", item_id))
 
     async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete one item of a thread; one that is not there is no error."""
-        values = self._item_key(thread_id, item_id, context)
+        values = self._calls.item_key(thread_id, item_id, context)
         warn_of_placeholder("delete_thread_item", item_id)
         await self._database.write("delete_thread_item", self._sql.delete_item, values)
 
@@ -269,9 +285,9 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             NotFoundError: There is no such attachment, or it is another user's.
             UnreadableItemError: The installed SDK cannot read it.
         """
-        values = {"user_id": self._user(context), "id": check_id(attachment_id, "attachment_id")}
+        values = {"user_id": self._calls.user(context), "id": check_id(attachment_id, "attachment_id")}
         rows = await self._database.read("load_attachment", self._sql.load_attachment, values)
-        return ATTACHMENTS.decode(attachment_id, _one(rows, "Attachment", attachment_id))
+        return ATTACHMENTS.decode(attachment_id, one(rows, "Attachment", attachment_id))
 
     async def save_attachment(self, attachment: Attachment, context: TContext) -> None:
         """Insert an attachment's metadata, or replace it whole.
@@ -283,65 +299,14 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             NotFoundError: Its thread is not there, or is another user's.
             UnstorableItemError: JSON cannot hold it.
         """
-        values = {"user_id": self._user(context), **attachment_values(attachment)}
+        values = {"user_id": self._calls.user(context), **attachment_values(attachment)}
         if values["thread_id"] is None:
             await self._database.write("save_attachment", self._sql.save_attachment, values)
             return
         rows = await self._database.write("save_attachment", self._sql.save_thread_attachment, values)
-        _one(rows, "Thread", values["thread_id"])
+        one(rows, "Thread", values["thread_id"])
 
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
         """Delete an attachment's metadata; one that is not there is no error."""
-        values = {"user_id": self._user(context), "id": check_id(attachment_id, "attachment_id")}
+        values = {"user_id": self._calls.user(context), "id": check_id(attachment_id, "attachment_id")}
         await self._database.write("delete_attachment", self._sql.delete_attachment, values)
-
-    def _user(self, context: TContext) -> str:
-        return user_of(context, self._settings.user_id)
-
-    def _page_request(self, limit: int, after: str | None, order: str) -> PageRequest:
-        return page_request(limit, after, order, self._settings.max_page_size)
-
-    def _item_key(self, thread_id: str, item_id: str, context: TContext) -> dict[str, str]:
-        return {
-            "user_id": self._user(context),
-            "thread_id": check_id(thread_id, "thread_id"),
-            "id": check_id(item_id, "item_id"),
-        }
-
-    async def _write_item(
-        self, call: str, statement: Statement, thread_id: str, item: ThreadItem, context: TContext
-    ) -> None:
-        key = {"user_id": self._user(context), "thread_id": check_id(thread_id, "thread_id")}
-        rows = await self._database.write(call, statement, {**key, **item_values(item)})
-        _one(rows, "Thread", thread_id)
-
-    async def _page(
-        self, call: str, pages: Pages, request: PageRequest, key: dict[str, str], codec: Codec[T]
-    ) -> Page[T]:
-        statement = pages[request.descending, request.after is not None]
-        values = {**key, "after": request.after, "limit": request.limit + 1}
-        rows = await self._database.read(call, statement, values)
-        if request.after is not None:
-            nothing_behind = _one(rows, "Cursor", request.after) is None
-            rows = [] if nothing_behind else rows
-        return page_of(rows, request, partial(self._decoded, codec, key.get("thread_id")))
-
-    def _decoded(self, codec: Codec[T], thread_id: str | None, row_id: str, document: str) -> T | None:
-        try:
-            return codec.decode(row_id, document)
-        except UnreadableItemError as error:
-            if self._settings.on_unreadable == "raise":
-                raise
-            logger.warning("Left out of a page of thread %r: %s", thread_id or row_id, error)
-            return None
-
-
-def _one(rows: Sequence[Any], kind: str, name: str) -> Any:
-    """Return the first value of the first of *rows*.
-
-    Raises:
-        NotFoundError: There is no row.
-    """
-    if not rows:
-        raise NotFoundError(f"{kind} {name} not found")
-    return rows[0][0]

@@ -46,6 +46,7 @@ WRITTEN = {
     "thread": "{}",
     "item": "{}",
     "attachment": "{}",
+    "expected": "{}",
     "type": "end_of_turn",
     "status": None,
     "created_at": datetime(2026, 1, 2, tzinfo=UTC),

@@ -1,58 +1,21 @@
 """MemoryStore: what PostgresStore does, kept in dictionaries."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, Self
 
-from chatkit.store import NotFoundError, Store, StoreItemType
+from chatkit.store import Store, StoreItemType
 from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
 from typing_extensions import TypeVar
 
-from chatkit_pgstore._codec import (
-    ATTACHMENTS,
-    FINISHED,
-    ITEMS,
-    THREADS,
-    attachment_values,
-    item_values,
-    thread_values,
-)
+from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS, attachment_values, item_values, thread_values
 from chatkit_pgstore._ids import check_id, generate_id, warn_of_placeholder
-from chatkit_pgstore._paging import PageRequest, Row, page_of, page_request
+from chatkit_pgstore._paging import page_request
+from chatkit_pgstore._rows import AttachmentRow, ItemRow, UserRows, found
 from chatkit_pgstore._settings import Settings, UserId
 from chatkit_pgstore._user import user_of
 
-T = TypeVar("T")
 TContext = TypeVar("TContext", default=Any)
-
-
-@dataclass(slots=True)
-class _Item:
-    document: str
-    status: str | None
-
-
-@dataclass(slots=True)
-class _Thread:
-    document: str
-    created_at: datetime
-    items: dict[str, _Item] = field(default_factory=dict[str, _Item])
-    """In the order in which they were added: a dictionary keeps the place of a value that is replaced."""
-
-
-@dataclass(slots=True)
-class _Attachment:
-    document: str
-    thread_id: str | None
-
-
-@dataclass(slots=True)
-class _User:
-    threads: dict[str, _Thread] = field(default_factory=dict[str, _Thread])
-    attachments: dict[str, _Attachment] = field(default_factory=dict[str, _Attachment])
 
 
 class MemoryStore(Store[TContext], Generic[TContext]):
@@ -83,7 +46,7 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             attempt_timeout_seconds=1.0,
             connect_timeout_seconds=1.0,
         )
-        self._users: defaultdict[str, _User] = defaultdict(_User)
+        self._users: defaultdict[str, UserRows] = defaultdict(UserRows)
 
     async def initialize(self, *, migrate: bool = True) -> None:
         """Do nothing: start-up code written for `PostgresStore` runs as it is."""
@@ -117,7 +80,7 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             NotFoundError: There is no such thread, or it is another user's.
         """
         threads = self._user(context).threads
-        thread = _found(threads, "Thread", check_id(thread_id, "thread_id"))
+        thread = found(threads, "Thread", check_id(thread_id, "thread_id"))
         return THREADS.decode(thread_id, thread.document)
 
     async def save_thread(self, thread: ThreadMetadata, context: TContext) -> None:
@@ -127,10 +90,9 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold it.
             ValueError: PostgreSQL could not hold its ``created_at``.
         """
-        threads = self._user(context).threads
+        rows = self._user(context)
         values = thread_values(thread)
-        saved = threads.setdefault(values["id"], _Thread(values["thread"], values["created_at"]))
-        saved.document = values["thread"]
+        rows.save_thread(values["id"], values["thread"], values["created_at"])
 
     async def load_threads(self, limit: int, after: str | None, order: str, context: TContext) -> Page[ThreadMetadata]:
         """Return one page of the user's threads by time of creation, ties by id.
@@ -140,20 +102,11 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
         """
         request = page_request(limit, after, order, self._settings.max_page_size)
-        threads = self._user(context).threads
-        # Code points sort as their UTF-8 bytes do, which is PostgreSQL's collation "C".
-        by_creation = sorted(threads, key=lambda thread_id: (threads[thread_id].created_at, thread_id))
-        rows = [(thread_id, threads[thread_id].document) for thread_id in by_creation]
-        return page_of(_behind_cursor(rows, request), request, THREADS.decode)
+        return self._user(context).page_of_threads(request)
 
     async def delete_thread(self, thread_id: str, context: TContext) -> None:
         """Delete a thread with its items and attachments; one that is not there is no error."""
-        user = self._user(context)
-        if user.threads.pop(check_id(thread_id, "thread_id"), None) is None:
-            return
-        theirs = [each for each, attachment in user.attachments.items() if attachment.thread_id == thread_id]
-        for attachment_id in theirs:
-            del user.attachments[attachment_id]
+        self._user(context).delete_thread(check_id(thread_id, "thread_id"))
 
     async def load_thread_items(
         self, thread_id: str, after: str | None, limit: int, order: str, context: TContext
@@ -167,10 +120,7 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
         """
         request = page_request(limit, after, order, self._settings.max_page_size)
-        thread = self._user(context).threads.get(check_id(thread_id, "thread_id"))
-        items = {} if thread is None else thread.items
-        rows = [(item_id, item.document) for item_id, item in items.items()]
-        return page_of(_behind_cursor(rows, request), request, ITEMS.decode)
+        return self._user(context).page_of_items(check_id(thread_id, "thread_id"), request)
 
     async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Append an item, or replace the one of its id in its place, unless that would undo a finished one.
@@ -180,10 +130,8 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold the item.
             ValueError: PostgreSQL could not hold its ``created_at``.
         """
-        items, item_id, added = self._item_to_write(thread_id, item, context)
-        present = items.get(item_id)
-        if present is None or added.status != "pending" or present.status not in FINISHED:
-            items[item_id] = added
+        rows = self._user(context)
+        rows.add_item(*_row_of(thread_id, item))
 
     async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Replace an item in its place, or append it when the thread has none of its id.
@@ -193,8 +141,8 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold the item.
             ValueError: PostgreSQL could not hold its ``created_at``.
         """
-        items, item_id, saved = self._item_to_write(thread_id, item, context)
-        items[item_id] = saved
+        rows = self._user(context)
+        rows.save_item(*_row_of(thread_id, item))
 
     async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Return one item of a thread.
@@ -203,7 +151,7 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             NotFoundError: There is no such item in this thread, or it is another user's.
         """
         items = self._items("load_item", thread_id, item_id, context)
-        return ITEMS.decode(item_id, _found(items, "Item", item_id).document)
+        return ITEMS.decode(item_id, found(items, "Item", item_id).document)
 
     async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete one item of a thread; one that is not there is no error."""
@@ -216,7 +164,7 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             NotFoundError: There is no such attachment, or it is another user's.
         """
         attachments = self._user(context).attachments
-        attachment = _found(attachments, "Attachment", check_id(attachment_id, "attachment_id"))
+        attachment = found(attachments, "Attachment", check_id(attachment_id, "attachment_id"))
         return ATTACHMENTS.decode(attachment_id, attachment.document)
 
     async def save_attachment(self, attachment: Attachment, context: TContext) -> None:
@@ -229,59 +177,26 @@ class MemoryStore(Store[TContext], Generic[TContext]):
         user = self._user(context)
         values = attachment_values(attachment)
         if values["thread_id"] is not None:
-            _found(user.threads, "Thread", values["thread_id"])
-        user.attachments[values["id"]] = _Attachment(values["attachment"], values["thread_id"])
+            found(user.threads, "Thread", values["thread_id"])
+        user.attachments[values["id"]] = AttachmentRow(values["attachment"], values["thread_id"])
 
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
         """Delete an attachment's metadata; one that is not there is no error."""
         self._user(context).attachments.pop(check_id(attachment_id, "attachment_id"), None)
 
-    def _user(self, context: TContext) -> _User:
+    def _user(self, context: TContext) -> UserRows:
         return self._users[user_of(context, self._settings.user_id)]
 
-    def _items(self, call: str, thread_id: str, item_id: str, context: TContext) -> dict[str, _Item]:
+    def _items(self, call: str, thread_id: str, item_id: str, context: TContext) -> dict[str, ItemRow]:
         """Return the items of a thread, none when it is not there."""
-        threads = self._user(context).threads
-        thread = threads.get(check_id(thread_id, "thread_id"))
+        items = self._user(context).items_of(check_id(thread_id, "thread_id"))
         check_id(item_id, "item_id")
         warn_of_placeholder(call, item_id)
-        return {} if thread is None else thread.items
-
-    def _item_to_write(
-        self, thread_id: str, item: ThreadItem, context: TContext
-    ) -> tuple[dict[str, _Item], str, _Item]:
-        """Return the thread's items, the id to write under, and what to write there.
-
-        Raises:
-            NotFoundError: There is no such thread, or it is another user's.
-        """
-        threads = self._user(context).threads
-        check_id(thread_id, "thread_id")
-        values = item_values(item)
-        thread = _found(threads, "Thread", thread_id)
-        return thread.items, values["id"], _Item(values["item"], values["status"])
+        return items
 
 
-def _found(rows: dict[str, T], kind: str, row_id: str) -> T:
-    """Return the row of that id.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    if row_id not in rows:
-        raise NotFoundError(f"{kind} {row_id} not found")
-    return rows[row_id]
-
-
-def _behind_cursor(rows: Sequence[Row], request: PageRequest) -> Sequence[Row]:
-    """Return up to ``limit + 1`` of *rows*, which are in ascending order, from the edge or behind the cursor.
-
-    Raises:
-        NotFoundError: The cursor is none of the rows.
-    """
-    ordered = rows[::-1] if request.descending else rows
-    start = 0
-    if request.after is not None:
-        places = {row_id: place for place, (row_id, _) in enumerate(ordered)}
-        start = _found(places, "Cursor", request.after) + 1
-    return ordered[start : start + request.limit + 1]
+def _row_of(thread_id: str, item: ThreadItem) -> tuple[str, str, ItemRow]:
+    """Return where an item is to be written, and what."""
+    check_id(thread_id, "thread_id")
+    values = item_values(item)
+    return thread_id, values["id"], ItemRow(values["item"], values["status"])

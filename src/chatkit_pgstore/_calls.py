@@ -1,0 +1,92 @@
+"""What the methods of `PostgresStore` have in common: who calls, one statement, what its rows become."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from chatkit.store import NotFoundError
+from chatkit.types import Page, ThreadItem
+
+from chatkit_pgstore._codec import Codec, item_values
+from chatkit_pgstore._compiled import Pages, Statement
+from chatkit_pgstore._connection import Database
+from chatkit_pgstore._ids import check_id
+from chatkit_pgstore._paging import PageRequest, page_of, page_request
+from chatkit_pgstore._settings import Settings
+from chatkit_pgstore._user import user_of
+from chatkit_pgstore.errors import UnreadableItemError
+
+logger = logging.getLogger("chatkit_pgstore")
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Binds, runs and decodes, as the settings of one store say."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    def user(self, context: Any) -> str:
+        """Return the user whom *context* names."""
+        return user_of(context, self._settings.user_id)
+
+    def item_key(self, thread_id: str, item_id: str, context: Any) -> dict[str, str]:
+        """Return the values that one item is found by."""
+        return {
+            "user_id": self.user(context),
+            "thread_id": check_id(thread_id, "thread_id"),
+            "id": check_id(item_id, "item_id"),
+        }
+
+    def page_request(self, limit: int, after: str | None, order: str) -> PageRequest:
+        """Return a checked request for one page."""
+        return page_request(limit, after, order, self._settings.max_page_size)
+
+    async def write_item(self, call: str, statement: Statement, thread_id: str, item: ThreadItem, context: Any) -> None:
+        """Append or replace an item.
+
+        Raises:
+            NotFoundError: There is no such thread, or it is another user's.
+        """
+        key = {"user_id": self.user(context), "thread_id": check_id(thread_id, "thread_id")}
+        rows = await self._database.write(call, statement, {**key, **item_values(item)})
+        one(rows, "Thread", thread_id)
+
+    async def page(
+        self, call: str, pages: Pages, request: PageRequest, key: dict[str, str], codec: Codec[T]
+    ) -> Page[T]:
+        """Return one page of a listing.
+
+        Raises:
+            NotFoundError: The cursor is not in the list.
+        """
+        statement = pages[request.descending, request.after is not None]
+        values = {**key, "after": request.after, "limit": request.limit + 1}
+        rows = await self._database.read(call, statement, values)
+        if request.after is not None:
+            nothing_behind = one(rows, "Cursor", request.after) is None
+            rows = [] if nothing_behind else rows
+        return page_of(rows, request, partial(self._decoded, codec, key.get("thread_id")))
+
+    def _decoded(self, codec: Codec[T], thread_id: str | None, row_id: str, document: str) -> T | None:
+        try:
+            return codec.decode(row_id, document)
+        except UnreadableItemError as error:
+            if self._settings.on_unreadable == "raise":
+                raise
+            logger.warning("Left out of a page of thread %r: %s", thread_id or row_id, error)
+            return None
+
+
+def one(rows: Sequence[Any], kind: str, name: str) -> Any:
+    """Return the first value of the first of *rows*.
+
+    Raises:
+        NotFoundError: There is no row.
+    """
+    if not rows:
+        raise NotFoundError(f"{kind} {name} not found")
+    return rows[0][0]
