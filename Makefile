@@ -42,6 +42,12 @@ chaos: .venv/test  ## ten minutes of calls, faults and cancellations; ARGS="--se
 disconnects: .venv/test  ## what is left of replies whose readers went away, for three ways of sending them
 	$(BIN)/python benchmarks/disconnects.py $(ARGS)
 
+load: .venv/test  ## a thousand conversations at once on a pool of ten, for five minutes; ARGS="--seconds 60" for less
+	$(BIN)/python benchmarks/load.py $(ARGS)
+
+matrix: .venv/test  ## every release of the SDK reads what every other one wrote; writes tests/data/sdk_documents
+	$(BIN)/python -m tests.sdk_matrix
+
 golden: .venv/test  ## write tests/golden anew from the statements
 	$(BIN)/python -m tests.golden.update
 
@@ -55,7 +61,7 @@ requirements: .venv/test  ## pin the newest releases within pyproject.toml's ran
 	$(COMPILE) pyproject.toml --resolution lowest-direct --output-file requirements/oldest.txt
 
 clean:  ## remove the environments; the demo's conversations in .demo/ stay
-	rm -rf .venv .venv-oldest
+	rm -rf .venv .venv-oldest .venv-matrix
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
