@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chatkit_pgstore._failures import is_transient
@@ -29,7 +30,7 @@ def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
     """
     target = parse_url(database_url)
     pools_transactions = settings.pooler == "transaction" or (settings.pooler is None and target.pools_transactions)
-    return create_async_engine(
+    engine = create_async_engine(
         target.url,
         async_creator=_Connector(target, settings, UNPREPARED if pools_transactions else {}),
         pool_size=settings.pool_size,
@@ -38,6 +39,8 @@ def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
         # The connection used last is the one whose caches are warm, here and in the server.
         pool_use_lifo=True,
     )
+    event.listen(engine.sync_engine, "close", _close_without_waiting)
+    return engine
 
 
 def checked_engine(engine: object) -> AsyncEngine:
@@ -62,6 +65,11 @@ def checked_engine(engine: object) -> AsyncEngine:
             "a dead connection by itself and sends the call again; leave pool_pre_ping out where you can."
         )
     return engine
+
+
+def _close_without_waiting(connection: Any, _: Any) -> None:
+    """Say good-bye and hang up, before SQLAlchemy does: it would wait, without a limit, for the other side to do so."""
+    connection.driver_connection.terminate()
 
 
 class _Connector:

@@ -1,13 +1,15 @@
 """How a call is sent again: at once, on a connection that is not of yesterday, and no longer than it may."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
-from chatkit_pgstore import StoreUnavailableError
+from chatkit_pgstore import PostgresStore, StoreUnavailableError
+from tests.support.fault_proxy import FaultProxy
 from tests.support.locks import locked_threads
 from tests.support.samples import ALICE, ids_of, message, thread
 from tests.support.tables import fetch
@@ -130,3 +132,14 @@ async def test_a_statement_cancelled_by_the_server_is_sent_again(make_store, dat
         await eventually(lambda: failures(caplog))
     await adding
     assert await ids_of(store) == ["msg_1"]
+
+
+async def test_closing_does_not_wait_for_half_open_connections(database_url):
+    server = urlsplit(database_url)
+    async with FaultProxy(server.hostname, server.port or 5432) as proxy:
+        store = PostgresStore(proxy.url(database_url))
+        await store.save_thread(thread(), ALICE)
+        await asyncio.gather(*(store.load_thread("thr_1", ALICE) for _ in range(10)))
+        proxy.silence_all()
+        async with asyncio.timeout(10):
+            await store.close()
