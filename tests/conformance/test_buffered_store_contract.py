@@ -88,7 +88,7 @@ class TestInAnOutage(StoreContract):
                     await store.load_threads(1, None, "asc", self.context("somebody whose list was not read"))
                 yield store
                 assert store.is_buffering
-                await proxy.accept()
+                proxy.accept()
                 await caught_up(store)
 
     async def test_users_whose_names_look_alike_are_different_users(self, store):

@@ -69,7 +69,7 @@ async def test_the_database_is_asked_again_when_it_has_everything(store, proxy, 
     await store.add_thread_item("thr_1", message("msg_1"), ALICE)
     await elsewhere.add_thread_item("thr_1", message("msg_elsewhere"), ALICE)
     assert await ids_of(store) == ["msg_before", "msg_1"]
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     assert await ids_of(store) == ["msg_before", "msg_elsewhere", "msg_1"]
 
@@ -80,7 +80,7 @@ async def test_a_thread_deleted_elsewhere_meanwhile_stays_deleted(store, proxy, 
     await store.add_thread_item("thr_1", message("msg_1"), ALICE)
     await store.save_thread(thread(title="In the outage"), ALICE)
     await elsewhere.delete_thread("thr_1", ALICE)
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     assert (await elsewhere.load_threads(9, None, "asc", ALICE)).data == []
     assert caplog.text.count("is dropped") == 2
@@ -91,7 +91,7 @@ async def test_a_newer_title_stays(store, proxy, elsewhere):
     sever(proxy)
     await store.save_thread(thread(title="In the outage"), ALICE)
     await elsewhere.save_thread(thread(title="Newer"), ALICE)
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     assert (await elsewhere.load_thread("thr_1", ALICE)).title == "Newer"
 
@@ -110,7 +110,7 @@ async def test_a_title_that_changes_between_reading_and_replacing_is_not_overwri
         return found
 
     store.store.load_thread = overtaken
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     assert loaded
     assert (await elsewhere.load_thread("thr_1", ALICE)).title == "Newer"
@@ -131,7 +131,7 @@ async def test_a_thread_that_never_stops_changing_is_left_for_later(store, proxy
         return found
 
     store.store.load_thread = overtaken
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     assert "changes all the time" in caplog.text
     final = await elsewhere.load_thread("thr_1", ALICE)
@@ -144,7 +144,7 @@ async def test_a_thread_written_by_another_release_can_be_renamed(store, proxy, 
     await execute(database_url, f"UPDATE chatkit_threads SET thread = '{document}'")
     sever(proxy)
     await store.save_thread(thread(title="In the outage"), ALICE)
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     assert (await elsewhere.load_thread("thr_1", ALICE)).title == "In the outage"
 
@@ -163,7 +163,7 @@ async def test_a_process_that_is_killed_leaves_its_journal_to_the_next(moment, d
         async with BufferedStore(inner, tmp_path / "journal", database="the test's") as store:
             assert store.is_buffering
             assert await ids_of(store) == [*ITEMS]
-            await proxy.accept()
+            proxy.accept()
             await caught_up(store)
     assert await ids_of(elsewhere) == [*ITEMS]
     assert (await elsewhere.load_thread("thr_1", ALICE)).title == "In the outage"
@@ -177,7 +177,7 @@ async def test_a_database_that_is_away_at_the_start_is_migrated_when_it_comes(em
             assert store.is_buffering
             await store.save_thread(thread(), ALICE)
             await store.add_thread_item("thr_1", message("msg_1"), ALICE)
-            await proxy.accept()
+            proxy.accept()
             await caught_up(store)
             assert await ids_of(inner) == ["msg_1"]
 
@@ -193,7 +193,7 @@ async def test_what_a_cancelled_caller_wrote_is_kept(store, proxy, elsewhere):
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     assert await ids_of(elsewhere) == ["msg_before", "msg_1", "msg_2", "msg_3"]
 
@@ -232,7 +232,7 @@ async def test_an_outage_of_many_users_ends_with_everything_in_its_place(store, 
 
     await asyncio.gather(*(converse(user) for user in users))
     assert store.pending == 150
-    await proxy.accept()
+    proxy.accept()
     await caught_up(store)
     for user in users:
         assert await ids_of(elsewhere, context=user) == ["msg_before", *names]

@@ -36,7 +36,7 @@ async def converse(url: str, journal: str, moment: str) -> None:
         if moment == "pending":
             await wait_to_die(moment)
         Journal.acknowledge = stopping_at(moment)  # type: ignore[method-assign]  # the moment is inside
-        await proxy.accept()
+        proxy.accept()
         await asyncio.Event().wait()
 
 
