@@ -2,9 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 
 from chatkit_pgstore.errors import ConfigurationError
@@ -75,13 +74,13 @@ def _first_free(folder: Path, database: str) -> tuple[sqlite3.Connection, Path]:
             if connection.execute("SELECT count(*) FROM writes").fetchone()[0]:
                 return connection, path
             connection.close()
-    for number in count(1):
+    number = 1
+    while True:
         path = folder / f"journal-{number}.sqlite3"
         try:
             return _opened(path, database), path
         except _HeldError:
-            continue
-    raise AssertionError  # pragma: no cover  # counting does not end
+            number += 1
 
 
 def _opened(path: Path, database: str) -> sqlite3.Connection:
@@ -143,7 +142,9 @@ def _lock(connection: sqlite3.Connection) -> None:
 
 
 def _check(connection: sqlite3.Connection, path: Path, database: str) -> None:
-    ask: Callable[[str], object] = lambda sql: connection.execute(sql).fetchone()[0]  # noqa: E731  # said once
+    def ask(sql: str) -> object:
+        return connection.execute(sql).fetchone()[0]
+
     if ask("PRAGMA quick_check(1)") != "ok":
         raise _damaged(path)
     if ask("SELECT count(*) FROM sqlite_master") == 0:
