@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from chatkit.store import NotFoundError
 from chatkit.types import Page, ThreadItem
 
+from chatkit_pgstore._bound import BoundDatabase
 from chatkit_pgstore._codec import Codec, item_values
 from chatkit_pgstore._compiled import Pages, Statement
 from chatkit_pgstore._connection import Database
@@ -25,7 +26,7 @@ T = TypeVar("T")
 class Calls:
     """Binds, runs and decodes, as the settings of one store say."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database | BoundDatabase, settings: Settings) -> None:
         self._database = database
         self._settings = settings
 

@@ -1,15 +1,17 @@
 """PostgresStore: ChatKit's Store on PostgreSQL. Each method binds values, runs one statement, decodes rows."""
 
+from copy import copy
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self
 
 from chatkit.store import Store, StoreItemType
 from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from typing_extensions import TypeVar
 
 from chatkit_pgstore import _migrations
+from chatkit_pgstore._bound import BoundDatabase
 from chatkit_pgstore._calls import Calls, one
 from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS, attachment_values, thread_values
 from chatkit_pgstore._compiled import compiled_statements
@@ -93,9 +95,12 @@ class PostgresStore(Store[TContext], Generic[TContext]):
                 'create_async_engine(..., connect_args={"statement_cache_size": 0}).'
             )
         own = None if database_url is None else engine_for(database_url, self._settings)
-        self._database = Database(own or checked_engine(engine), owned=own is not None, settings=self._settings)
+        self._use(Database(own or checked_engine(engine), owned=own is not None, settings=self._settings))
         self._sql = compiled_statements()
-        self._calls = Calls(self._database, self._settings)
+
+    def _use(self, database: Database | BoundDatabase) -> None:
+        self._database = database
+        self._calls = Calls(database, self._settings)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -125,6 +130,25 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         if not migrate:
             raise _migrations.out_of_date(schema)
         await _migrations.upgrade(self.engine)
+
+    def bind(self, connection: AsyncConnection | AsyncSession) -> Self:
+        """Return a store whose calls are part of the transaction on *connection*.
+
+        What they write is committed, or rolled back, with whatever else is done there, and until then seen by nobody
+        else. Each is still one statement, and a round trip more where the transaction begins with it. Nothing is sent
+        again, and a caller's cancellation reaches the statement: what a transaction cannot go on from, its owner has
+        to repeat. A call that finds nothing leaves the transaction usable. Appending to a thread keeps others from
+        appending to it until the transaction ends: keep it short.
+
+        Args:
+            connection: On asyncpg, to the database with the store's tables. It stays the caller's, to be closed by it.
+
+        Raises:
+            ConfigurationError: It is neither an ``AsyncConnection`` nor an ``AsyncSession``, or not on asyncpg.
+        """
+        bound = copy(self)
+        bound._use(BoundDatabase(connection, self._settings))  # noqa: SLF001  # it is one of us
+        return bound
 
     async def close(self) -> None:
         """Wait for writes still on their way, then close the connections; those of ``engine=`` stay open."""

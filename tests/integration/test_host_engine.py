@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from chatkit_pgstore import ConfigurationError, PostgresStore
@@ -86,6 +86,8 @@ def test_another_driver_is_refused():
     with pytest.raises(ConfigurationError, match="must use the driver asyncpg, not other") as raised:
         PostgresStore(engine=engine)
     assert "hunter2" not in str(raised.value)
+    with pytest.raises(ConfigurationError, match="must use the driver asyncpg, not other"):
+        PostgresStore("postgresql://").bind(AsyncConnection(engine))
 
 
 @pytest.mark.parametrize(

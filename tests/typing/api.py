@@ -8,7 +8,7 @@ from uuid import UUID
 from chatkit.server import ChatKitServer, NonStreamingResult, StreamingResult
 from chatkit.store import Store
 from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata, ThreadStreamEvent, UserMessageItem
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.types import ASGIApp
 
 from chatkit_pgstore import BufferedStore, PostgresStore, unique_item_ids
@@ -77,3 +77,7 @@ async def a_response_takes_what_process_returns(server: Server, context: Request
     result = await server.process(b"", context)
     assert_type(result, StreamingResult | NonStreamingResult)
     return ChatKitResponse(result)
+
+
+def a_bound_store_is_a_store(store: PostgresStore[RequestContext], connection: AsyncConnection) -> None:
+    assert_type(store.bind(connection), PostgresStore[RequestContext])
