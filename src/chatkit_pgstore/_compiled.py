@@ -1,7 +1,8 @@
-"""The statements as the driver takes them: SQL text and the order of its parameters, compiled once per store."""
+"""The statements as the driver takes them: SQL text and the order of its parameters, compiled once per schema."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any, cast
 
@@ -67,8 +68,9 @@ class Statements:
     pages_of_items: Pages
 
 
-def compiled_statements() -> Statements:
-    """Return every statement as the driver takes it."""
+@cache
+def compiled_statements(schema: str | None = None) -> Statements:
+    """Return every statement as the driver takes it, on the tables in *schema*, or else in the search path."""
     single = (
         load_thread,
         save_thread,
@@ -84,21 +86,22 @@ def compiled_statements() -> Statements:
         delete_attachment,
     )
     return Statements(
-        **{build.__name__: _compiled(build.__name__, build()) for build in single},
-        pages_of_threads=_compiled_pages(page_of_threads),
-        pages_of_items=_compiled_pages(page_of_items),
+        **{build.__name__: _compiled(build.__name__, build(), schema) for build in single},
+        pages_of_threads=_compiled_pages(page_of_threads, schema),
+        pages_of_items=_compiled_pages(page_of_items, schema),
     )
 
 
-def _compiled(name: str, statement: ClauseElement) -> Statement:
-    compiler = cast("SQLCompiler", statement.compile(dialect=DIALECT))
+def _compiled(name: str, statement: ClauseElement, schema: str | None) -> Statement:
+    names: dict[str, Any] = {"schema_translate_map": {None: schema}, "render_schema_translate": True} if schema else {}
+    compiler = cast("SQLCompiler", statement.compile(dialect=DIALECT, **names))
     return Statement(name, str(compiler), tuple(compiler.positiontup or ()))
 
 
-def _compiled_pages(build: Callable[..., ClauseElement]) -> Pages:
+def _compiled_pages(build: Callable[..., ClauseElement], schema: str | None) -> Pages:
     pages: dict[tuple[bool, bool], Statement] = {}
     for descending, after_cursor in product((False, True), repeat=2):
         order, start = "desc" if descending else "asc", "_after" if after_cursor else ""
         statement = build(descending=descending, after_cursor=after_cursor)
-        pages[descending, after_cursor] = _compiled(f"{build.__name__}_{order}{start}", statement)
+        pages[descending, after_cursor] = _compiled(f"{build.__name__}_{order}{start}", statement, schema)
     return pages

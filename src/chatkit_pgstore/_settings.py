@@ -11,6 +11,9 @@ OnUnreadable = Literal["leave_out", "raise"]
 
 Pooler = Literal["transaction", "session"]
 
+LONGEST_NAME_BYTES = 63
+"""NAMEDATALEN: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS"""
+
 UserId = Callable[[Any], str | int | UUID]
 """From a request context to the id of its user."""
 
@@ -31,6 +34,7 @@ class Settings:
     attempt_timeout_seconds: float
     connect_timeout_seconds: float
     pooler: Pooler | None = None
+    schema: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_page_size", "pool_size"):
@@ -41,6 +45,10 @@ class Settings:
                 raise ConfigurationError(f"{name} must be a number of seconds above 0, not {getattr(self, name)!r}")
         if self.on_unreadable not in ("leave_out", "raise"):
             raise ConfigurationError(f'on_unreadable must be "leave_out" or "raise", not {self.on_unreadable!r}')
+        if self.schema is not None and not _is_a_name(self.schema):
+            raise ConfigurationError(
+                f"schema must be the name of a schema, of 1 to {LONGEST_NAME_BYTES} bytes, not {self.schema!r}"
+            )
         if self.pooler not in (None, "transaction", "session"):
             raise ConfigurationError(f'pooler must be "transaction" or "session", not {self.pooler!r}')
         if self.user_id is not None and not callable(self.user_id):
@@ -50,3 +58,10 @@ class Settings:
     def pool_timeout_seconds(self) -> float:
         """How long a call waits for a free connection: below ``retry_seconds``, so that the call can say so."""
         return self.retry_seconds / 2
+
+
+def _is_a_name(value: object) -> bool:
+    """Whether PostgreSQL would take *value* as it is; a longer name it cuts."""
+    if not isinstance(value, str) or not value.isprintable():
+        return False
+    return 0 < len(value.encode()) <= LONGEST_NAME_BYTES

@@ -74,7 +74,7 @@ _REFUSED: Mapping[str, str] = {
     ),
     "require_auth": "asyncpg cannot restrict how the server asks for the password; use sslmode=verify-full",
     "requirepeer": "asyncpg cannot check the owner of a Unix socket",
-    "schema": "it is another tool's; write options=-c%20search_path%3D and the schema instead",
+    "schema": "it is another tool's; pass PostgresStore(..., schema=...) instead",
     "service": "write what the service file says into the URL",
     "sslaccept": "it is another tool's; use sslmode=verify-full, or sslmode=require for accept_invalid_certs",
     "sslcrldir": "asyncpg reads one file of revoked certificates; use sslcrl",

@@ -49,6 +49,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         attempt_timeout_seconds: The longest one attempt may take once it has a connection.
         connect_timeout_seconds: The longest a new connection may take, with *database_url*; a
             ``connect_timeout`` in the URL comes first.
+        schema: Where the tables are; it has to exist. None: the first schema of the connection's search path.
         pooler: "transaction" when *database_url* leads to a pooler that lends a server connection for each
             transaction, "session" when it does not. None: taken from the URL, where that is certain.
 
@@ -75,6 +76,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         retry_seconds: float = 15.0,
         attempt_timeout_seconds: float = 5.0,
         connect_timeout_seconds: float = 3.0,
+        schema: str | None = None,
         pooler: Pooler | None = None,
     ) -> None:
         self._settings = Settings(
@@ -85,6 +87,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             retry_seconds=retry_seconds,
             attempt_timeout_seconds=attempt_timeout_seconds,
             connect_timeout_seconds=connect_timeout_seconds,
+            schema=schema,
             pooler=pooler,
         )
         if (database_url is None) == (engine is None):
@@ -96,7 +99,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             )
         own = None if database_url is None else engine_for(database_url, self._settings)
         self._use(Database(own or checked_engine(engine), owned=own is not None, settings=self._settings))
-        self._sql = compiled_statements()
+        self._sql = compiled_statements(schema)
 
     def _use(self, database: Database | BoundDatabase) -> None:
         self._database = database
@@ -120,16 +123,18 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             SchemaOutOfDateError: *migrate* is False and the database is empty or behind.
             SchemaTooNewError: The database was migrated by a newer release that no longer serves this one.
             StoreUnavailableError: The server could not be reached within 7 seconds.
-            ConfigurationError: The server refuses the login, the role lacks rights, or TLS cannot be had.
+            ConfigurationError: The server refuses the login, the role lacks rights, TLS cannot be had, or there is no
+                such schema.
         """
-        schema, _ = await self._database.persistently(
-            "initialize", partial(_migrations.found, self.engine), START_SECONDS
+        schema = self._settings.schema
+        state, _ = await self._database.persistently(
+            "initialize", partial(_migrations.found, self.engine, schema), START_SECONDS
         )
-        if not _migrations.needs_upgrade(schema):
+        if not _migrations.needs_upgrade(state):
             return
         if not migrate:
-            raise _migrations.out_of_date(schema)
-        await _migrations.upgrade(self.engine)
+            raise _migrations.out_of_date(state)
+        await _migrations.upgrade(self.engine, schema)
 
     def bind(self, connection: AsyncConnection | AsyncSession) -> Self:
         """Return a store whose calls are part of the transaction on *connection*.

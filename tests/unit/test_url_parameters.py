@@ -189,7 +189,7 @@ REFUSED = {
     "pgbouncer=yes": "pgbouncer has to be true or false",
     "supa=something": "supa has to be base-pooler.x",
     "workaround=something": "workaround has to be supabase-pooler.vercel",
-    "schema=public": "write options=-c%20search_path%3D and the schema instead",
+    "schema=public": "pass PostgresStore(..., schema=...) instead",
     "connection_limit=1": "pass PostgresStore(..., pool_size=...) instead",
     "pool_timeout=0": "pass PostgresStore(..., retry_seconds=...) instead",
     "sslaccept=strict": "use sslmode=verify-full",

@@ -85,7 +85,7 @@ def settings_for(
         )
     return BufferSettings(
         journal=Path(journal),
-        database=_identity(store, database),
+        database=_identity(store, database, own.schema if own else None),
         user_id=user_id,
         context=context or _plain_context,
         max_bytes=max_bytes,
@@ -98,7 +98,7 @@ def _plain_context(user_id: str) -> dict[str, str]:
     return {"user_id": user_id}
 
 
-def _identity(store: Store[Any], database: str | None) -> str:
+def _identity(store: Store[Any], database: str | None, schema: str | None) -> str:
     """Return what tells the database from others; nothing secret."""
     if database is not None:
         if not isinstance(database, str) or not database:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
@@ -111,4 +111,5 @@ def _identity(store: Store[Any], database: str | None) -> str:
             "tells it from your others. A journal written for one is never sent to another."
         )
     host = url.host or cast("str | None", url.query.get("host")) or "localhost"
-    return f"{host}:{url.port or DEFAULT_PORT}/{url.database or ''}"
+    place = f"{host}:{url.port or DEFAULT_PORT}/{url.database or ''}"
+    return f"{place}, schema {schema}" if schema else place

@@ -5,6 +5,7 @@ classes whenever one is made. Those of types that the installed SDK does not hav
 """
 
 import warnings
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -307,12 +308,11 @@ EVERY_ITEM: dict[str, dict[str, Any]] = {
 
 def _is_known(values: dict[str, Any]) -> bool:
     """Tell whether the installed SDK has all that a sample is made of."""
-    try:
-        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            _item({**values, "thread_id": "thr_1"})
-    except ValidationError:
-        return False
-    return True
+    is_known = False
+    with suppress(ValidationError), warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        _item({**values, "thread_id": "thr_1"})
+        is_known = True
+    return is_known
 
 
 ITEMS = {name: values for name, values in EVERY_ITEM.items() if _is_known(values)}
