@@ -1,6 +1,7 @@
 """A store bound to the caller's connection: what it writes and what the caller writes is one transaction."""
 
 import asyncio
+import logging
 
 import asyncpg
 import pytest
@@ -200,3 +201,12 @@ async def test_what_is_bound_neither_migrates_nor_closes_anything(hosts_store, e
 def test_it_has_to_be_a_connection_or_a_session(hosts_store, engine):
     with pytest.raises(ConfigurationError, match=r"AsyncConnection or AsyncSession, not AsyncEngine"):
         hosts_store.bind(engine)
+
+
+async def test_a_call_is_logged_without_its_content(hosts_store, engine, caplog):
+    caplog.set_level(logging.DEBUG, logger="chatkit_pgstore")
+    async with engine.begin() as connection:
+        await hosts_store.bind(connection).save_thread(thread(title="secret"), ALICE)
+    [logged] = [each for each in caplog.messages if each.startswith("save_thread")]
+    assert logged.endswith(" 0 rows, bound")
+    assert "secret" not in caplog.text
