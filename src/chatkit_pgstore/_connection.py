@@ -171,6 +171,6 @@ async def _take_back(driver: Any, error: BaseException) -> None:
     """
     if isinstance(error, TimeoutError):
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            # Not the driver's own time-out, which in 0.31 leaves out the wait for the cancellation.
+            # From outside: the driver's own time-out was seen to leave out the wait for the cancellation, in 0.31.
             async with asyncio.timeout(TAKE_BACK_SECONDS):
                 await driver.close()
