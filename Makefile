@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench chaos disconnects load matrix golden requirements clean
+.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench chaos disconnects load matrix purge moving growth golden requirements clean
 
 demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
 	$(BIN)/python examples/demo.py
@@ -23,12 +23,13 @@ POSTGRES_15 ?= /usr/lib/postgresql/15
 test-postgres-15: .venv/test  ## every test, on the oldest supported PostgreSQL
 	CHATKIT_PGSTORE_POSTGRES_BINARIES=$(POSTGRES_15) $(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/lint  ## style, types and the direction of imports
+lint: .venv/lint  ## style, types, the direction of imports, and the locks of migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.migration.lint
 
 docs: .venv/test  ## links, names and snippets of the documents
 	$(BIN)/python -m pytest tests/unit/test_documents.py tests/integration/test_snippets.py
@@ -48,6 +49,15 @@ load: .venv/test  ## a thousand conversations at once on a pool of ten, for five
 matrix: .venv/test  ## every release of the SDK reads what every other one wrote; writes tests/data/sdk_documents
 	$(BIN)/python -m tests.sdk_matrix
 
+purge: .venv/test  ## delete 100,000 old threads while eight writers go on, and tell how long any of them waited
+	$(BIN)/python benchmarks/purge.py $(ARGS)
+
+moving: .venv/test  ## export | import of up to 10,000 threads, with the memory both take, and copies out of other stores
+	$(BIN)/python benchmarks/moving.py $(ARGS)
+
+growth: .venv/test  ## bytes of a row, commands of a turn, and both for a thousand to a hundred million users
+	$(BIN)/python benchmarks/growth.py $(ARGS)
+
 golden: .venv/test  ## write tests/golden anew from the statements
 	$(BIN)/python -m tests.golden.update
 
@@ -57,8 +67,8 @@ requirements: .venv/test  ## pin the newest releases within pyproject.toml's ran
 	$(COMPILE) pyproject.toml --group test --output-file requirements/test.txt
 	$(COMPILE) pyproject.toml --group example --group server --constraints requirements/test.txt --output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --group lint --constraints requirements/test.txt --output-file requirements/lint.txt
-	$(COMPILE) pyproject.toml --constraints requirements/test.txt --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --resolution lowest-direct --output-file requirements/oldest.txt
+	$(COMPILE) pyproject.toml --extra cli --constraints requirements/test.txt --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra cli --resolution lowest-direct --output-file requirements/oldest.txt
 
 clean:  ## remove the environments; the demo's conversations in .demo/ stay
 	rm -rf .venv .venv-oldest .venv-matrix

@@ -13,6 +13,9 @@ down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
+# An index of a table that is there already: CONCURRENT_INDEXES = [CreateIndexOp(name, table, columns)], by
+# alembic.operations.ops. It is built before upgrade(), so that what it is of has to come with an earlier revision.
+
 
 def upgrade() -> None:
     ${upgrades if upgrades else ""}

@@ -10,7 +10,13 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from chatkit_pgstore.errors import ConfigurationError, SchemaOutOfDateError, StoreError, StoreUnavailableError
+from chatkit_pgstore.errors import (
+    ConfigurationError,
+    SchemaOutOfDateError,
+    StoreError,
+    StoreUnavailableError,
+    UnknownUserError,
+)
 
 CONNECTION_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006"})
 """Shutdown, crash, start-up, sessions ended for idling; and read-only, as an old primary is after a failover."""
@@ -31,6 +37,8 @@ STATEMENT_OF_ANOTHER = frozenset({"42P05", "26000"})
 """A prepared statement that is there already, or is not there: the server process is not the one it was."""
 
 ROLE_LACKS_RIGHTS = "42501"
+NO_SUCH_OPERATOR = "42883"
+NOT_IN_THE_OTHER_TABLE = "23503"
 LOCK_NOT_GRANTED = "55P03"
 
 _ADVICE: tuple[tuple[frozenset[str], type[StoreError], str], ...] = (
@@ -65,6 +73,23 @@ _ADVICE: tuple[tuple[frozenset[str], type[StoreError], str], ...] = (
         (
             "The role in the database URL lacks rights: {error}. Migrate as the owner of the tables, and grant "
             "the application's role SELECT, INSERT, UPDATE and DELETE on them."
+        ),
+    ),
+    (
+        frozenset({NOT_IN_THE_OTHER_TABLE}),
+        UnknownUserError,
+        (
+            "The user of the request context is not in the table of users that the conversations refer to; nothing "
+            "was written. Add the user there before the first chat."
+        ),
+    ),
+    (
+        frozenset({NO_SUCH_OPERATOR}),
+        ConfigurationError,
+        (
+            "The ids of users have another type in these tables than text: pass users=UsersTable(...), as when they "
+            "were migrated, or await store.initialize() at start-up. On Citus a function may be missing: run "
+            "`chatkit-pgstore distribute` again. The server said: {error}"
         ),
     ),
     (

@@ -8,10 +8,13 @@
     StoreError
     ├── ConfigurationError           a URL, engine, login or setting that has to be changed
     ├── MissingUserError             the request context names no user
+    ├── UnknownUserError             the user is not in the host's table of users
     ├── UnstorableItemError          an object that JSON cannot hold, or that could not be read back
     ├── UnreadableItemError          a stored document that the installed SDK cannot read
     ├── StoreUnavailableError        the database did not answer in time; later it may
     │   └── JournalFullError         and no more can be journalled until it does
+    ├── DamagedExportError           a file of an export that cannot be imported
+    ├── SourceStoreError             the store that a history is copied from failed
     └── SchemaError
         ├── SchemaOutOfDateError     the database has to be migrated
         └── SchemaTooNewError        this release has to be upgraded
@@ -23,14 +26,17 @@ from chatkit.store import NotFoundError
 
 __all__ = [
     "ConfigurationError",
+    "DamagedExportError",
     "JournalFullError",
     "MissingUserError",
     "NotFoundError",
     "SchemaError",
     "SchemaOutOfDateError",
     "SchemaTooNewError",
+    "SourceStoreError",
     "StoreError",
     "StoreUnavailableError",
+    "UnknownUserError",
     "UnreadableItemError",
     "UnstorableItemError",
 ]
@@ -48,6 +54,10 @@ class MissingUserError(StoreError):
     """The request context names no user, so no row can be anybody's."""
 
 
+class UnknownUserError(StoreError):
+    """The user of the request context is not in the host's table of users, or cannot be; nothing was written."""
+
+
 class UnstorableItemError(StoreError, ValueError):
     """A thread, item or attachment holds something that would not come back from JSON."""
 
@@ -62,6 +72,14 @@ class StoreUnavailableError(StoreError):
 
 class JournalFullError(StoreUnavailableError):
     """The database is away, and the journal of a buffered store has no room for a write; nothing was written."""
+
+
+class DamagedExportError(StoreError, ValueError):
+    """A file cannot be imported; the message names the line, and what of the file is imported."""
+
+
+class SourceStoreError(StoreError):
+    """The store that a history is copied from cannot be found or read; the message names the call."""
 
 
 class SchemaError(StoreError):

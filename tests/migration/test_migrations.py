@@ -4,12 +4,17 @@ import asyncio
 import sys
 
 import asyncpg
+import pytest
+from alembic import op
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from chatkit_pgstore import PostgresStore, _migrations
 from chatkit_pgstore._tables import VERSION_TABLE, metadata
 from tests.support.catalog import catalog_of
 from tests.support.databases import execute
+from tests.support.tables import fetch, fetch_value
 
 PROCESSES = 8
 
@@ -76,16 +81,23 @@ async def test_initializing_twice_changes_nothing(empty_database_url):
     assert await catalog_of(empty_database_url) == before
 
 
-async def test_a_second_process_waits_for_the_first(empty_database_url):
+ATTEMPTS = """
+    SELECT query_start FROM pg_stat_activity
+    WHERE datname = current_database() AND query LIKE '%pg_try_advisory_xact_lock%' AND pid <> pg_backend_pid()
+"""
+
+
+async def test_a_second_process_asks_for_the_lock_until_the_first_is_done(empty_database_url):
     migrating = await asyncpg.connect(empty_database_url)
-    transaction = migrating.transaction()
-    await transaction.start()
-    await migrating.execute(f"SELECT pg_advisory_xact_lock({_migrations.LOCK})")
-    waiting = asyncio.create_task(initialize(empty_database_url))
-    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not await migrating.fetchval(query):
-        assert not waiting.done()
-    await transaction.commit()
+    async with migrating.transaction():
+        # As releases before this one take it.
+        await migrating.execute(f"SELECT pg_advisory_xact_lock({_migrations.LOCK})")
+        waiting = asyncio.create_task(initialize(empty_database_url))
+        asked = set()
+        while len(asked) < 3:
+            asked.update(row["query_start"] for row in await fetch(empty_database_url, ATTEMPTS))
+            assert not waiting.done()
+        assert await fetch_value(empty_database_url, "SELECT to_regclass('chatkit_threads')") is None
     await waiting
     await migrating.close()
 
@@ -105,3 +117,38 @@ async def test_the_hosts_own_migrations_are_left_alone(empty_database_url):
     connection = await asyncpg.connect(empty_database_url)
     assert await connection.fetchval("SELECT string_agg(version_num, ' ') FROM alembic_version") == "the host's"
     await connection.close()
+
+
+async def upgrade(url, adjust):
+    engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
+    try:
+        await _migrations.upgrade(engine, None, adjust)
+    finally:
+        await engine.dispose()
+
+
+async def test_what_is_adjusted_is_part_of_the_transaction_of_the_migration(empty_database_url):
+    def adjust(connection):
+        connection.exec_driver_sql("ALTER TABLE chatkit_threads ADD COLUMN colour text")
+        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        seen.append(connection.exec_driver_sql(locks).scalar())
+        seen.append(connection.exec_driver_sql("SHOW lock_timeout").scalar())
+        raise ZeroDivisionError
+
+    seen = []
+    with pytest.raises(ZeroDivisionError):
+        await upgrade(empty_database_url, adjust)
+    assert seen == [1, "10s"]
+    assert await catalog_of(empty_database_url) == {}
+
+
+async def test_a_database_at_the_newest_revision_is_adjusted_too(database_url):
+    await upgrade(database_url, lambda connection: connection.exec_driver_sql("CREATE TABLE adjusted (id int)"))
+    assert await fetch_value(database_url, "SELECT count(*) FROM adjusted") == 0
+
+
+async def test_the_hosts_own_proxies_of_alembic_are_left_alone(empty_database_url):
+    """A host may migrate in the same process, and be in the middle of it."""
+    with Operations.context(MigrationContext.configure(dialect_name="postgresql")) as operations:
+        await initialize(empty_database_url)
+        assert op.get_context() is operations.get_context()

@@ -1,6 +1,9 @@
 """Databases that are behind or ahead of the release that meets them, with conversations in them."""
 
+import asyncio
 import logging
+import os
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -8,18 +11,22 @@ import asyncpg
 import pytest
 from chatkit.types import ThreadMetadata
 
-from chatkit_pgstore import PostgresStore, SchemaOutOfDateError, SchemaTooNewError, _migrations
+from chatkit_pgstore import PostgresStore, SchemaOutOfDateError, SchemaTooNewError, UsersTable, _migrations, _revisions
+from chatkit_pgstore.testing import MemoryStore
+from tests.support.calls import CALLS, fill
 from tests.support.databases import execute
-from tests.support.releases import SERVES_THE_LAST_NO_MORE, STILL_SERVES_THE_LAST, next_release, released
+from tests.support.releases import SERVES_THE_LAST_NO_MORE, STILL_SERVES_THE_LAST, next_release, release_at, released
+from tests.support.tables import fetch
 
 ROWS = Path(__file__).parent / "rows"
+CONVERSATION = Path(__file__).parent / "conversation.py"
 ALICE = {"user_id": "alice"}
-REVISIONS = sorted(script.revision for script in _migrations._scripts().walk_revisions())
+REVISIONS = sorted(_revisions.known())
 
 
-async def use(url, *, migrate):
+async def use(url, *, migrate, **options):
     """Initialize a store and return what it finds."""
-    store = PostgresStore(url)
+    store = PostgresStore(url, **options)
     try:
         await store.initialize(migrate=migrate)
         thread = await store.load_thread("thr_1", ALICE)
@@ -70,12 +77,71 @@ async def test_a_database_that_is_behind_is_told_from_where_to_where(database_ur
     assert await use(database_url, migrate=False) == FOUND
 
 
+async def test_the_printed_sql_of_the_next_release_begins_where_the_database_is(database_url, tmp_path, monkeypatch):
+    last = _migrations.head()
+    await execute(database_url, (ROWS / f"{last}.sql").read_text())
+    released(next_release(tmp_path, support=STILL_SERVES_THE_LAST), monkeypatch)
+    printed = _migrations.sql(start=last)
+    assert "CREATE TABLE" not in printed
+    await execute(database_url, printed)
+    assert await use(database_url, migrate=False) == FOUND
+
+
 async def test_a_newer_schema_that_still_serves_this_release_is_used_with_a_warning(database_url, tmp_path, caplog):
     await execute(database_url, (ROWS / f"{_migrations.head()}.sql").read_text())
     await upgraded_by_the_next_release(database_url, tmp_path, STILL_SERVES_THE_LAST)
     with caplog.at_level(logging.WARNING, "chatkit_pgstore"):
         assert await use(database_url, migrate=True) == FOUND
     assert "The database is at revision 9999, newer than this release's" in caplog.text
+
+
+async def test_this_release_does_everything_on_a_newer_schema_that_still_serves_it(database_url, tmp_path, store):
+    await upgraded_by_the_next_release(database_url, tmp_path, STILL_SERVES_THE_LAST)
+    memory = MemoryStore()
+    await store.delete_thread("thr_9", ALICE)
+    for call in CALLS:
+        for each in (memory, store):
+            await each.delete_thread("thr_1", ALICE)
+            await fill(each)
+        assert await call.made(store) == await call.made(memory), call
+
+
+async def test_releases_run_on_the_schema_that_says_it_serves_them(database_url, tmp_path):
+    served = [row["revision"] for row in await fetch(database_url, "SELECT revision FROM chatkit_supported_revisions")]
+    assert _migrations.head() in served
+    for revision in served:
+        await run_release(release_at(revision, tmp_path), database_url)
+
+
+async def test_the_release_before_runs_on_the_schema_of_the_next(database_url, tmp_path):
+    await upgraded_by_the_next_release(database_url, tmp_path, STILL_SERVES_THE_LAST)
+    await run_release(release_at(_migrations.head(), tmp_path), database_url)
+
+
+async def run_release(source, url):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        CONVERSATION,
+        url,
+        env=os.environ | {"PYTHONPATH": str(source)},
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, error = await process.communicate()
+    assert process.returncode == 0, error.decode()
+    assert printed.decode().startswith(str(source))
+
+
+async def test_an_option_of_the_database_outlives_the_upgrade(database_url, tmp_path):
+    """A table of users is no revision: it is there before and after one."""
+    await execute(database_url, "CREATE TABLE users (id text PRIMARY KEY); INSERT INTO users VALUES ('alice')")
+    await execute(database_url, (ROWS / f"{_migrations.head()}.sql").read_text())
+    option = {"users": UsersTable("users")}
+    assert await use(database_url, migrate=True, **option) == FOUND
+    await upgraded_by_the_next_release(database_url, tmp_path, STILL_SERVES_THE_LAST, **option)
+    assert await use(database_url, migrate=False, **option) == FOUND
+    await execute(database_url, "DELETE FROM users")
+    assert await fetch(database_url, "SELECT FROM chatkit_threads") == []
 
 
 @pytest.mark.parametrize("migrate", [True, False])
@@ -85,10 +151,10 @@ async def test_a_newer_schema_that_no_longer_serves_this_release_is_refused(data
         await use(database_url, migrate=migrate)
 
 
-async def upgraded_by_the_next_release(url, folder, support):
+async def upgraded_by_the_next_release(url, folder, support, **options):
     with pytest.MonkeyPatch.context() as monkeypatch:
         released(next_release(folder, support=support), monkeypatch)
-        store = PostgresStore(url)
+        store = PostgresStore(url, **options)
         await store.initialize()
         await store.save_thread(ThreadMetadata(id="thr_9", created_at=datetime.now()), ALICE)
         await store.close()
