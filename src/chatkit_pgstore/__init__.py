@@ -1,17 +1,22 @@
 """Keeps ChatKit conversations in PostgreSQL: ``PostgresStore`` for ``ChatKitServer(store=...)``."""
 
 from chatkit_pgstore._item_ids import unique_item_ids
+from chatkit_pgstore._settings import UsersTable
+from chatkit_pgstore._tables import metadata
 from chatkit_pgstore.buffered import BufferedStore
 from chatkit_pgstore.errors import (
     ConfigurationError,
+    DamagedExportError,
     JournalFullError,
     MissingUserError,
     NotFoundError,
     SchemaError,
     SchemaOutOfDateError,
     SchemaTooNewError,
+    SourceStoreError,
     StoreError,
     StoreUnavailableError,
+    UnknownUserError,
     UnreadableItemError,
     UnstorableItemError,
 )
@@ -22,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BufferedStore",
     "ConfigurationError",
+    "DamagedExportError",
     "JournalFullError",
     "MissingUserError",
     "NotFoundError",
@@ -29,10 +35,14 @@ __all__ = [
     "SchemaError",
     "SchemaOutOfDateError",
     "SchemaTooNewError",
+    "SourceStoreError",
     "StoreError",
     "StoreUnavailableError",
+    "UnknownUserError",
     "UnreadableItemError",
     "UnstorableItemError",
+    "UsersTable",
     "__version__",
+    "metadata",
     "unique_item_ids",
 ]

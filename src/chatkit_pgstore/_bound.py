@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from chatkit_pgstore._compiled import Statement
 from chatkit_pgstore._engine import checked_engine
 from chatkit_pgstore._failures import explained, is_transient, underlying
+from chatkit_pgstore._known import KnownTables
+from chatkit_pgstore._row_security import names_the_user
 from chatkit_pgstore._settings import Settings
 from chatkit_pgstore.errors import ConfigurationError, StoreUnavailableError
 
@@ -22,13 +24,14 @@ class BoundDatabase:
 
     Args:
         target: The caller's.
-        settings: How long a statement may take.
+        settings: How long a statement may take, and whether under row security.
+        tables: What is known of them.
 
     Raises:
         ConfigurationError: *target* is neither a connection nor a session, or not on asyncpg.
     """
 
-    def __init__(self, target: object, settings: Settings) -> None:
+    def __init__(self, target: object, settings: Settings, tables: KnownTables) -> None:
         if not isinstance(target, (AsyncConnection, AsyncSession)):
             raise ConfigurationError(
                 f"bind() takes a sqlalchemy.ext.asyncio.AsyncConnection or AsyncSession, not {type(target).__name__}."
@@ -37,6 +40,7 @@ class BoundDatabase:
             checked_engine(target.engine)
         self._target = target
         self._settings = settings
+        self.tables = tables
 
     @property
     def engine(self) -> AsyncEngine:
@@ -55,13 +59,21 @@ class BoundDatabase:
         """
         started = perf_counter()
         try:
-            driver = await self._driver()
-            seconds = self._settings.attempt_timeout_seconds
-            rows: list[Any] = await driver.fetch(statement.sql, *statement.arguments(values), timeout=seconds)
+            rows = await self._fetched(statement, values)
         except Exception as error:
             raise _meaning(call, underlying(error)) from error
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s: %.2f ms, %d rows, bound", call, (perf_counter() - started) * 1000, len(rows))
+        return rows
+
+    async def _fetched(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+        driver = await self._driver()
+        seconds = self._settings.attempt_timeout_seconds
+        statement = (self.tables.statements or await self.tables.look(driver, seconds))[statement.name]
+        arguments = statement.arguments(values)
+        if self._settings.row_security:
+            await driver.execute(names_the_user(values["user_id"]), timeout=seconds)
+        rows: list[Any] = await driver.fetch(statement.sql, *arguments, timeout=seconds)
         return rows
 
     async def write(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:

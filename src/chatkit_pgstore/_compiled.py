@@ -1,7 +1,7 @@
-"""The statements as the driver takes them: SQL text and the order of its parameters, compiled once per schema."""
+"""The statements as the driver takes them: SQL text and the order of its parameters, compiled once per layout."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from itertools import product
 from typing import Any, cast
@@ -11,7 +11,10 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from chatkit_pgstore._distributed_statements import append_item_by_function, replace_item_by_function
+from chatkit_pgstore._layout import Layout, UserType, checked_user
 from chatkit_pgstore._statements import (
+    USER_TYPE,
     append_item,
     delete_attachment,
     delete_item,
@@ -28,7 +31,7 @@ from chatkit_pgstore._statements import (
     save_thread_attachment,
 )
 
-DIALECT: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
+PLAIN = Layout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,16 @@ class Statement:
     name: str
     sql: str
     parameters: tuple[str, ...]
+    user_type: UserType = "text"
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return the driver's positional arguments, out of *values* by name."""
+        """Return the driver's positional arguments, out of *values* by name.
+
+        Raises:
+            UnknownUserError: The user's id cannot be one in these tables.
+        """
+        if self.user_type != "text":
+            values = {**values, "user_id": checked_user(values["user_id"], self.user_type)}
         return [values[name] for name in self.parameters]
 
 
@@ -69,39 +79,52 @@ class Statements:
 
 
 @cache
-def compiled_statements(schema: str | None = None) -> Statements:
-    """Return every statement as the driver takes it, on the tables in *schema*, or else in the search path."""
-    single = (
-        load_thread,
-        save_thread,
-        replace_thread,
-        delete_thread,
-        load_item,
-        append_item,
-        replace_item,
-        delete_item,
-        load_attachment,
-        save_attachment,
-        save_thread_attachment,
-        delete_attachment,
-    )
+def compiled_statements(layout: Layout = PLAIN) -> Statements:
+    """Return every statement as the driver takes it, for tables of that *layout*."""
+    single: dict[str, Callable[[], ClauseElement]] = {
+        "load_thread": load_thread,
+        "save_thread": save_thread,
+        "replace_thread": replace_thread,
+        "delete_thread": delete_thread,
+        "load_item": load_item,
+        "append_item": append_item_by_function if layout.distributed else append_item,
+        "replace_item": replace_item_by_function if layout.distributed else replace_item,
+        "delete_item": delete_item,
+        "load_attachment": load_attachment,
+        "save_attachment": save_attachment,
+        "save_thread_attachment": save_thread_attachment,
+        "delete_attachment": delete_attachment,
+    }
     return Statements(
-        **{build.__name__: _compiled(build.__name__, build(), schema) for build in single},
-        pages_of_threads=_compiled_pages(page_of_threads, schema),
-        pages_of_items=_compiled_pages(page_of_items, schema),
+        **{name: _compiled(name, build(), layout) for name, build in single.items()},
+        pages_of_threads=_compiled_pages(page_of_threads, layout),
+        pages_of_items=_compiled_pages(page_of_items, layout),
     )
 
 
-def _compiled(name: str, statement: ClauseElement, schema: str | None) -> Statement:
-    names: dict[str, Any] = {"schema_translate_map": {None: schema}, "render_schema_translate": True} if schema else {}
-    compiler = cast("SQLCompiler", statement.compile(dialect=DIALECT, **names))
-    return Statement(name, str(compiler), tuple(compiler.positiontup or ()))
+@cache
+def statements_by_name(layout: Layout) -> Mapping[str, Statement]:
+    """Return the same, each by its name."""
+    compiled = compiled_statements(layout)
+    values: list[Statement | Pages] = [getattr(compiled, field.name) for field in fields(compiled)]
+    lists = [[value] if isinstance(value, Statement) else list(value.values()) for value in values]
+    return {statement.name: statement for each in lists for statement in each}
 
 
-def _compiled_pages(build: Callable[..., ClauseElement], schema: str | None) -> Pages:
+def _compiled(name: str, statement: ClauseElement, layout: Layout) -> Statement:
+    dialect: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
+    setattr(dialect, USER_TYPE, layout.user_type)
+    places: dict[str, Any] = {}
+    if layout.schema is not None:
+        places = {"schema_translate_map": {None: layout.schema}, "render_schema_translate": True}
+    compiler = cast("SQLCompiler", statement.compile(dialect=dialect, **places))
+    return Statement(name, str(compiler), tuple(compiler.positiontup or ()), layout.user_type)
+
+
+def _compiled_pages(build: Callable[..., ClauseElement], layout: Layout) -> Pages:
     pages: dict[tuple[bool, bool], Statement] = {}
     for descending, after_cursor in product((False, True), repeat=2):
         order, start = "desc" if descending else "asc", "_after" if after_cursor else ""
         statement = build(descending=descending, after_cursor=after_cursor)
-        pages[descending, after_cursor] = _compiled(f"{build.__name__}_{order}{start}", statement, schema)
+        pages[descending, after_cursor] = _compiled(f"{build.__name__}_{order}{start}", statement, layout)
     return pages

@@ -22,9 +22,12 @@ from chatkit_pgstore._cancellation import Writes
 from chatkit_pgstore._compiled import Statement
 from chatkit_pgstore._failures import leaves_connection_usable, underlying
 from chatkit_pgstore._greenlet import KeptGreenlet
+from chatkit_pgstore._known import KnownTables
 from chatkit_pgstore._retry import persistently
+from chatkit_pgstore._row_security import fetch_as
 from chatkit_pgstore._settings import Settings
 from chatkit_pgstore._turns import Turns
+from chatkit_pgstore.errors import StoreError
 
 logger = logging.getLogger("chatkit_pgstore")
 
@@ -42,11 +45,13 @@ class Database:
     Args:
         engine: On asyncpg.
         owned: Whether `close` disposes of the engine.
-        settings: How long a call and each of its attempts may take.
+        settings: How long a call and each of its attempts may take, and whether under row security.
+        tables: What is known of them.
     """
 
-    def __init__(self, engine: AsyncEngine, *, owned: bool, settings: Settings) -> None:
+    def __init__(self, engine: AsyncEngine, *, owned: bool, settings: Settings, tables: KnownTables) -> None:
         self.engine = engine
+        self.tables = tables
         event.listen(engine.sync_engine, "connect", _note_the_time)
         self._owned = owned
         self._settings = settings
@@ -62,7 +67,7 @@ class Database:
             ConfigurationError: The server refuses the login.
             SchemaOutOfDateError: The tables are not there.
         """
-        return await self._run(call, statement, statement.arguments(values))
+        return await self._run(call, statement, values)
 
     async def write(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         """Run a statement that changes something, to its end even when the caller is cancelled meanwhile.
@@ -70,7 +75,7 @@ class Database:
         The statement has to be idempotent: it is sent again when a connection broke and nobody knows whether it
         took effect. Raises what `read` raises.
         """
-        work = self._run(call, statement, statement.arguments(values))
+        work = self._run(call, statement, values)
         return await self._writes.carry_out(call, work)
 
     async def close(self) -> None:
@@ -91,9 +96,9 @@ class Database:
 
         return await persistently(call, bounded, seconds)
 
-    async def _run(self, call: str, statement: Statement, arguments: list[Any]) -> list[Any]:
+    async def _run(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         started = perf_counter()
-        attempt = partial(self._attempt_in_turn, _Call(statement.sql, arguments))
+        attempt = partial(self._attempt_in_turn, _Call(statement.name, values))
         rows, attempts = await persistently(call, attempt, self._settings.retry_seconds)
         if logger.isEnabledFor(logging.DEBUG):
             milliseconds = (perf_counter() - started) * 1000
@@ -117,7 +122,10 @@ class Database:
                 # would roll our statement back with it.
                 await self._greenlet.run(connection.dbapi_connection.commit, deadline)
             seconds = min(self._settings.attempt_timeout_seconds, deadline - asyncio.get_running_loop().time())
-            rows: list[Any] = await driver.fetch(call.sql, *call.arguments, timeout=seconds)
+            rows = await self._fetched(driver, call, seconds)
+        except StoreError:
+            # Our own: the connection has nothing to do with it.
+            raise
         except BaseException as error:
             if not leaves_connection_usable(underlying(error)):
                 call.not_before = monotonic()
@@ -128,6 +136,15 @@ class Database:
             raise
         finally:
             await self._greenlet.run(connection.close, deadline)
+        return rows
+
+    async def _fetched(self, driver: Any, call: "_Call", seconds: float) -> list[Any]:
+        statements = self.tables.statements or await self.tables.look(driver, seconds)
+        statement = statements[call.statement]
+        arguments = statement.arguments(call.values)
+        if self._settings.row_security:
+            return await fetch_as(driver, call.values["user_id"], statement.sql, arguments, seconds)
+        rows: list[Any] = await driver.fetch(statement.sql, *arguments, timeout=seconds)
         return rows
 
     def _checked_out(self, not_before: float) -> Any:
@@ -146,10 +163,10 @@ class Database:
 
 @dataclass(slots=True)
 class _Call:
-    """One call; ``not_before`` is when it last lost a connection."""
+    """One call: a statement by its name, and values by theirs; ``not_before`` is when it last lost a connection."""
 
-    sql: str
-    arguments: list[Any]
+    statement: str
+    values: Mapping[str, Any]
     not_before: float = -inf
 
 

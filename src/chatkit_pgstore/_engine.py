@@ -22,6 +22,24 @@ UNPREPARED: Mapping[str, Any] = {"statement_cache_size": 0}
 """Behind a transaction pooler a prepared statement stays with one server process, and the next call meets another."""
 
 
+def engine_of(database_url: str | None, engine: object, settings: Settings) -> tuple[AsyncEngine, bool]:
+    """Return the engine for a URL, or the host's, and whether it is our own.
+
+    Raises:
+        ConfigurationError: Neither or both are given, or the one cannot be used.
+    """
+    if (database_url is None) == (engine is None):
+        raise ConfigurationError("Give PostgresStore either a database_url or engine=, one of the two.")
+    if database_url is not None:
+        return engine_for(database_url, settings), True
+    if settings.pooler is not None:
+        raise ConfigurationError(
+            "pooler= is for a database_url. An engine behind a transaction pooler needs "
+            'create_async_engine(..., connect_args={"statement_cache_size": 0}).'
+        )
+    return checked_engine(engine), False
+
+
 def engine_for(database_url: str, settings: Settings) -> AsyncEngine:
     """Return an engine of our own; it connects when it is first used.
 

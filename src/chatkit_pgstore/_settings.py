@@ -1,7 +1,7 @@
 """The settings of a store, checked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,6 +16,31 @@ LONGEST_NAME_BYTES = 63
 
 UserId = Callable[[Any], str | int | UUID]
 """From a request context to the id of its user."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsersTable:
+    """The host's own table of users, to which the store's tables then refer; it is never made or changed.
+
+    Deleting a user there deletes the user's conversations, and a conversation of somebody who is not there cannot be
+    stored.
+
+    Args:
+        name: As SQL writes it, best with its schema: ``app.users``.
+        column: What identifies a user: text, varchar, uuid, integer or bigint, and its primary key or unique.
+
+    Raises:
+        ConfigurationError: A name is no text, or empty.
+    """
+
+    name: str
+    column: str = field(default="id", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not _is_a(str, self.name) or not self.name.strip() or not self.name.isprintable():
+            raise ConfigurationError(f'UsersTable takes the name of a table, such as "app.users", not {self.name!r}')
+        if not _is_a_name(self.column):
+            raise ConfigurationError(f"column= of UsersTable must be the name of a column, not {self.column!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +60,8 @@ class Settings:
     connect_timeout_seconds: float
     pooler: Pooler | None = None
     schema: str | None = None
+    users: UsersTable | None = None
+    row_security: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_page_size", "pool_size"):
@@ -45,19 +72,31 @@ class Settings:
                 raise ConfigurationError(f"{name} must be a number of seconds above 0, not {getattr(self, name)!r}")
         if self.on_unreadable not in ("leave_out", "raise"):
             raise ConfigurationError(f'on_unreadable must be "leave_out" or "raise", not {self.on_unreadable!r}')
-        if self.schema is not None and not _is_a_name(self.schema):
-            raise ConfigurationError(
-                f"schema must be the name of a schema, of 1 to {LONGEST_NAME_BYTES} bytes, not {self.schema!r}"
-            )
         if self.pooler not in (None, "transaction", "session"):
             raise ConfigurationError(f'pooler must be "transaction" or "session", not {self.pooler!r}')
         if self.user_id is not None and not callable(self.user_id):
             raise ConfigurationError("user_id= must be a callable that takes the request context")
+        self._check_tables()
+
+    def _check_tables(self) -> None:
+        if self.schema is not None and not _is_a_name(self.schema):
+            raise ConfigurationError(
+                f"schema must be the name of a schema, of 1 to {LONGEST_NAME_BYTES} bytes, not {self.schema!r}"
+            )
+        if self.users is not None and not _is_a(UsersTable, self.users):
+            raise ConfigurationError(f'users must be a UsersTable("schema.table", column="id"), not {self.users!r}')
+        if not _is_a(bool, self.row_security):
+            raise ConfigurationError(f"row_security must be True or False, not {self.row_security!r}")
 
     @property
     def pool_timeout_seconds(self) -> float:
         """How long a call waits for a free connection: below ``retry_seconds``, so that the call can say so."""
         return self.retry_seconds / 2
+
+
+def _is_a(kind: type, value: object) -> bool:
+    """Whether a caller without a type checker gave what is asked for."""
+    return isinstance(value, kind)
 
 
 def _is_a_name(value: object) -> bool:

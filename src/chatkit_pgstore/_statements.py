@@ -30,10 +30,16 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from chatkit_pgstore._codec import FINISHED
+from chatkit_pgstore._layout import USER_TYPES, UserType
 from chatkit_pgstore._tables import attachments, thread_items, threads
+
+USER_TYPE = "chatkit_user_type"
+"""The attribute of a dialect that says what type the tables have for ``user_id``."""
 
 
 def _text(name: str) -> BindParameter[str]:
@@ -53,7 +59,22 @@ def _time(name: str) -> BindParameter[Any]:
     return bindparam(name, type_=DateTime(timezone=True))
 
 
-USER = _text("user_id")
+class UserParameter(ColumnElement[str]):
+    """The user's id: always sent as text, and cast to the type that the tables have for it."""
+
+    inherit_cache = True
+    type = Text()
+    parameter = _text("user_id")
+
+
+@compiles(UserParameter)
+def _user_in_its_type(element: UserParameter, compiler: SQLCompiler, **options: Any) -> str:
+    user_type: UserType = getattr(compiler.dialect, USER_TYPE, "text")
+    parameter = element.parameter if user_type == "text" else cast(element.parameter, USER_TYPES[user_type])
+    return compiler.process(parameter, **options)
+
+
+USER = UserParameter()
 LIMIT = bindparam("limit", type_=BigInteger())
 
 
@@ -75,7 +96,7 @@ def save_thread() -> ClauseElement:
         "created_at": _time("created_at"),
         "updated_at": func.now(),
     }
-    return _replacing(insert(threads).values(values), threads, "thread")
+    return _replacing(insert(threads).values(values).inline(), threads, "thread")
 
 
 def replace_thread() -> ClauseElement:
@@ -209,7 +230,7 @@ def load_attachment() -> ClauseElement:
 
 def save_attachment() -> ClauseElement:
     """Inserts or replaces an attachment that belongs to no thread yet."""
-    rows = insert(attachments).values(_attachment_values(USER))
+    rows = insert(attachments).values(_attachment_values(USER)).inline()
     return _replacing(rows, attachments, "thread_id", "attachment")
 
 

@@ -1,7 +1,6 @@
 """PostgresStore: ChatKit's Store on PostgreSQL. Each method binds values, runs one statement, decodes rows."""
 
 from copy import copy
-from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -10,19 +9,19 @@ from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from typing_extensions import TypeVar
 
-from chatkit_pgstore import _migrations
 from chatkit_pgstore._bound import BoundDatabase
 from chatkit_pgstore._calls import Calls, one
 from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS, attachment_values, thread_values
 from chatkit_pgstore._compiled import compiled_statements
 from chatkit_pgstore._connection import Database
-from chatkit_pgstore._engine import checked_engine, engine_for
+from chatkit_pgstore._engine import engine_of
 from chatkit_pgstore._ids import check_id, generate_id, warn_of_placeholder
-from chatkit_pgstore._settings import OnUnreadable, Pooler, Settings, UserId
-from chatkit_pgstore.errors import ConfigurationError
+from chatkit_pgstore._known import KnownTables
+from chatkit_pgstore._preparation import prepare
+from chatkit_pgstore._settings import OnUnreadable, Pooler, Settings, UserId, UsersTable
 
-START_SECONDS = 7.0
-"""How long `PostgresStore.initialize` tries to reach the server before it says that it cannot."""
+SQL = compiled_statements()
+"""Which statement a call is; the database runs the same for the tables as they are."""
 
 TContext = TypeVar("TContext", default=Any)
 
@@ -52,6 +51,10 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         schema: Where the tables are; it has to exist. None: the first schema of the connection's search path.
         pooler: "transaction" when *database_url* leads to a pooler that lends a server connection for each
             transaction, "session" when it does not. None: taken from the URL, where that is certain.
+        users: Your table of users: ``user_id`` takes the type of its column and refers to it, so that deleting a user
+            deletes the user's conversations.
+        row_security: Whether every call sets the user for PostgreSQL's policies too, which costs it two round trips
+            more. The tables must have them: ``chatkit-pgstore migrate --row-security``.
 
     Raises:
         ConfigurationError: Neither or both of *database_url* and *engine* are given, or one cannot be used.
@@ -60,6 +63,8 @@ class PostgresStore(Store[TContext], Generic[TContext]):
 
     - MissingUserError when the context names no user;
     - ValueError when an id is empty, longer than 512 bytes, or holds a NUL;
+    - UnknownUserError when the user is not in the table of *users*, or cannot be; of reads only where the id is not
+      of its type;
     - StoreUnavailableError when no attempt succeeded within *retry_seconds*;
     - SchemaOutOfDateError when the tables are missing, ConfigurationError when the login is refused.
     """
@@ -78,6 +83,8 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         connect_timeout_seconds: float = 3.0,
         schema: str | None = None,
         pooler: Pooler | None = None,
+        users: UsersTable | None = None,
+        row_security: bool = False,
     ) -> None:
         self._settings = Settings(
             user_id=user_id,
@@ -89,17 +96,11 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             connect_timeout_seconds=connect_timeout_seconds,
             schema=schema,
             pooler=pooler,
+            users=users,
+            row_security=row_security,
         )
-        if (database_url is None) == (engine is None):
-            raise ConfigurationError("Give PostgresStore either a database_url or engine=, one of the two.")
-        if engine is not None and pooler is not None:
-            raise ConfigurationError(
-                "pooler= is for a database_url. An engine behind a transaction pooler needs "
-                'create_async_engine(..., connect_args={"statement_cache_size": 0}).'
-            )
-        own = None if database_url is None else engine_for(database_url, self._settings)
-        self._use(Database(own or checked_engine(engine), owned=own is not None, settings=self._settings))
-        self._sql = compiled_statements(schema)
+        chosen, owned = engine_of(database_url, engine, self._settings)
+        self._use(Database(chosen, owned=owned, settings=self._settings, tables=KnownTables(self._settings)))
 
     def _use(self, database: Database | BoundDatabase) -> None:
         self._database = database
@@ -109,6 +110,11 @@ class PostgresStore(Store[TContext], Generic[TContext]):
     def engine(self) -> AsyncEngine:
         """The engine in use: the one given, or the store's own."""
         return self._database.engine
+
+    @property
+    def schema(self) -> str | None:
+        """Where the tables are; None: in the first schema of the search path."""
+        return self._settings.schema
 
     async def initialize(self, *, migrate: bool = True) -> None:
         """Bring the database to the schema this release needs, or only check that it is there.
@@ -120,21 +126,15 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             migrate: False checks and changes nothing.
 
         Raises:
-            SchemaOutOfDateError: *migrate* is False and the database is empty or behind.
+            SchemaOutOfDateError: The database is empty or behind, or does not refer to *users* yet, and *migrate* is
+                False or the store is under row security.
             SchemaTooNewError: The database was migrated by a newer release that no longer serves this one.
+            SchemaError: The tables, or the record of their revision, are another program's.
             StoreUnavailableError: The server could not be reached within 7 seconds.
-            ConfigurationError: The server refuses the login, the role lacks rights, TLS cannot be had, or there is no
-                such schema.
+            ConfigurationError: The server refuses the login, the role lacks rights, TLS cannot be had, there is no
+                such schema or table of users, or row security would not hold the role.
         """
-        schema = self._settings.schema
-        state, _ = await self._database.persistently(
-            "initialize", partial(_migrations.found, self.engine, schema), START_SECONDS
-        )
-        if not _migrations.needs_upgrade(state):
-            return
-        if not migrate:
-            raise _migrations.out_of_date(state)
-        await _migrations.upgrade(self.engine, schema)
+        await prepare(self._database, self._settings, migrate=migrate)
 
     def bind(self, connection: AsyncConnection | AsyncSession) -> Self:
         """Return a store whose calls are part of the transaction on *connection*.
@@ -152,7 +152,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             ConfigurationError: It is neither an ``AsyncConnection`` nor an ``AsyncSession``, or not on asyncpg.
         """
         bound = copy(self)
-        bound._use(BoundDatabase(connection, self._settings))  # noqa: SLF001  # it is one of us
+        bound._use(BoundDatabase(connection, self._settings, self._database.tables))  # noqa: SLF001  # it is one of us
         return bound
 
     async def close(self) -> None:
@@ -187,7 +187,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             UnreadableItemError: The installed SDK cannot read it.
         """
         values = {"user_id": self._calls.user(context), "id": check_id(thread_id, "thread_id")}
-        rows = await self._database.read("load_thread", self._sql.load_thread, values)
+        rows = await self._database.read("load_thread", SQL.load_thread, values)
         return THREADS.decode(thread_id, one(rows, "Thread", thread_id))
 
     async def save_thread(self, thread: ThreadMetadata, context: TContext) -> None:
@@ -201,7 +201,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             ValueError: PostgreSQL cannot hold its ``created_at``.
         """
         values = {"user_id": self._calls.user(context), **thread_values(thread)}
-        await self._database.write("save_thread", self._sql.save_thread, values)
+        await self._database.write("save_thread", SQL.save_thread, values)
 
     async def replace_thread(self, thread: ThreadMetadata, expected: ThreadMetadata, context: TContext) -> bool:
         """Replace a thread's metadata if it is still what the caller has seen; never insert it.
@@ -221,7 +221,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         """
         values = {"user_id": self._calls.user(context), **thread_values(thread)}
         values["expected"] = THREADS.encode(expected)[0]
-        return bool(await self._database.write("replace_thread", self._sql.replace_thread, values))
+        return bool(await self._database.write("replace_thread", SQL.replace_thread, values))
 
     async def load_threads(self, limit: int, after: str | None, order: str, context: TContext) -> Page[ThreadMetadata]:
         """Return one page of the user's threads by time of creation, ties by id.
@@ -237,12 +237,12 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         """
         request = self._calls.page_request(limit, after, order)
         key = {"user_id": self._calls.user(context)}
-        return await self._calls.page("load_threads", self._sql.pages_of_threads, request, key, THREADS)
+        return await self._calls.page("load_threads", SQL.pages_of_threads, request, key, THREADS)
 
     async def delete_thread(self, thread_id: str, context: TContext) -> None:
         """Delete a thread with its items and attachments; one that is not there is no error."""
         values = {"user_id": self._calls.user(context), "id": check_id(thread_id, "thread_id")}
-        await self._database.write("delete_thread", self._sql.delete_thread, values)
+        await self._database.write("delete_thread", SQL.delete_thread, values)
 
     async def load_thread_items(
         self, thread_id: str, after: str | None, limit: int, order: str, context: TContext
@@ -263,7 +263,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         """
         request = self._calls.page_request(limit, after, order)
         key = {"user_id": self._calls.user(context), "thread_id": check_id(thread_id, "thread_id")}
-        return await self._calls.page("load_thread_items", self._sql.pages_of_items, request, key, ITEMS)
+        return await self._calls.page("load_thread_items", SQL.pages_of_items, request, key, ITEMS)
 
     async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Append an item to a thread.
@@ -277,7 +277,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold the item.
             ValueError: PostgreSQL cannot hold its ``created_at``.
         """
-        await self._calls.write_item("add_thread_item", self._sql.append_item, thread_id, item, context)
+        await self._calls.write_item("add_thread_item", SQL.append_item, thread_id, item, context)
 
     async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Replace an item in its place, or append it when the thread has none of its id.
@@ -287,7 +287,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             UnstorableItemError: JSON cannot hold the item.
             ValueError: PostgreSQL cannot hold its ``created_at``.
         """
-        await self._calls.write_item("save_item", self._sql.replace_item, thread_id, item, context)
+        await self._calls.write_item("save_item", SQL.replace_item, thread_id, item, context)
 
     async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Return one item of a thread.
@@ -298,14 +298,14 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         """
         values = self._calls.item_key(thread_id, item_id, context)
         warn_of_placeholder("load_item", item_id)
-        rows = await self._database.read("load_item", self._sql.load_item, values)
+        rows = await self._database.read("load_item", SQL.load_item, values)
         return ITEMS.decode(item_id, one(rows, "Item", item_id))
 
     async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete one item of a thread; one that is not there is no error."""
         values = self._calls.item_key(thread_id, item_id, context)
         warn_of_placeholder("delete_thread_item", item_id)
-        await self._database.write("delete_thread_item", self._sql.delete_item, values)
+        await self._database.write("delete_thread_item", SQL.delete_item, values)
 
     async def load_attachment(self, attachment_id: str, context: TContext) -> Attachment:
         """Return an attachment's metadata.
@@ -315,7 +315,7 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             UnreadableItemError: The installed SDK cannot read it.
         """
         values = {"user_id": self._calls.user(context), "id": check_id(attachment_id, "attachment_id")}
-        rows = await self._database.read("load_attachment", self._sql.load_attachment, values)
+        rows = await self._database.read("load_attachment", SQL.load_attachment, values)
         return ATTACHMENTS.decode(attachment_id, one(rows, "Attachment", attachment_id))
 
     async def save_attachment(self, attachment: Attachment, context: TContext) -> None:
@@ -330,12 +330,12 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         """
         values = {"user_id": self._calls.user(context), **attachment_values(attachment)}
         if values["thread_id"] is None:
-            await self._database.write("save_attachment", self._sql.save_attachment, values)
+            await self._database.write("save_attachment", SQL.save_attachment, values)
             return
-        rows = await self._database.write("save_attachment", self._sql.save_thread_attachment, values)
+        rows = await self._database.write("save_attachment", SQL.save_thread_attachment, values)
         one(rows, "Thread", values["thread_id"])
 
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
         """Delete an attachment's metadata; one that is not there is no error."""
         values = {"user_id": self._calls.user(context), "id": check_id(attachment_id, "attachment_id")}
-        await self._database.write("delete_attachment", self._sql.delete_attachment, values)
+        await self._database.write("delete_attachment", SQL.delete_attachment, values)

@@ -5,6 +5,7 @@ once for all values, and with what it chooses by itself after a few calls.
 """
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from tests.support.databases import create_database, drop_database, execute, name_of
 from tests.support.plans import STATEMENTS, Use, load, planner
 from tests.support.shared import shared_database
+
+logger = logging.getLogger(__name__)
 
 MODES = ("auto", "force_generic_plan", "force_custom_plan")
 LIMITS = (2, 21, 101, 1001)
@@ -124,6 +127,26 @@ READS = [name for name in STATEMENTS if name.startswith(("load", "page"))]
 async def test_a_read_after_a_vacuum_touches_as_many_pages_as_it_has_rows(name, mode, vacuumed_database_url):
     async with planner(vacuumed_database_url, mode) as own:
         assert "\n\n".join(await complaints_about(STATEMENTS[name], own)) == ""
+
+
+NEWCOMER = """
+    INSERT INTO chatkit_threads (user_id, id, thread, last_sort_key, created_at, updated_at)
+    SELECT 'newcomer', 'thr_' || n, '{}', 0, now() - n * interval '1 second', now() FROM generate_series(1, 20) AS n
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_first_page_of_50000_threads_reads_as_many_index_rows_as_that_of_20(mode, vacuumed_database_url):
+    statement, limit = STATEMENTS["page_of_threads_desc"], 19 + 1
+    found = {}
+    async with planner(vacuumed_database_url, mode) as own, own.without(NEWCOMER):
+        for user in ("newcomer", COLLECTOR["user_id"]):
+            use = Use(statement.name, statement, {"user_id": user, "limit": limit})
+            plan = await own.plan_of(use, next(iter(uses(statement, SMALL))))
+            [scan] = [node for node in plan.nodes if "Index Name" in node]
+            found[user] = (scan["Index Name"], scan["Actual Rows"], plan.buffers)
+    logger.info("%s: index, index rows and buffers of a page of 19: %s", mode, found)
+    assert {(index, rows) for index, rows, _ in found.values()} == {("chatkit_threads_by_creation", limit)}
 
 
 WITHOUT = {
