@@ -17,7 +17,7 @@ from chatkit_pgstore.buffered._locks import Locks
 from chatkit_pgstore.buffered._outage import Outage
 from chatkit_pgstore.buffered._settings import BufferSettings
 from chatkit_pgstore.buffered._titles import send_thread
-from chatkit_pgstore.errors import StoreUnavailableError, UnreadableItemError
+from chatkit_pgstore.errors import StoreUnavailableError, UnknownUserError, UnreadableItemError
 
 logger = logging.getLogger("chatkit_pgstore")
 
@@ -108,7 +108,7 @@ class Replay:
                 self.start_store = None
             if (context := self._any_context()) is not None:
                 await self._store.load_threads(1, None, "desc", context)
-        except (NotFoundError, UnreadableItemError):
+        except (NotFoundError, UnreadableItemError, UnknownUserError):
             return True
         except StoreUnavailableError:
             return False

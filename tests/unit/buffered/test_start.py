@@ -1,7 +1,6 @@
 """The start and the end of a BufferedStore, and what one process leaves to the next."""
 
 import asyncio
-import logging
 
 import pytest
 
@@ -12,49 +11,10 @@ from chatkit_pgstore import (
     StoreUnavailableError,
     UnreadableItemError,
 )
-from chatkit_pgstore.buffered import BufferedStore, _known, _replay
+from chatkit_pgstore.buffered import BufferedStore, _known
 from tests.support.outage import AwayStore, back, caught_up, writes_to, written_by_another
 from tests.support.samples import ALICE, BOB, ids_of, message, thread
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(autouse=True)
-def log(caplog, monkeypatch):
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr(_replay, "PAUSE_SECONDS", 0.01)
-    return caplog
-
-
-@pytest.fixture
-def inner():
-    return AwayStore()
-
-
-@pytest.fixture
-def started(inner, tmp_path):
-    """A function that returns a store on this test's journal, to be entered."""
-    return lambda **options: BufferedStore(inner, tmp_path / "journal", database="memory", **options)
-
-
-@pytest.fixture
-async def store(started):
-    async with started() as store:
-        yield store
-
-
-@pytest.fixture
-def refusing_bob(inner):
-    """Let every write of bob's fail with an error of its own, until it is set free."""
-    free = asyncio.Event()
-    wrapped = inner.add_thread_item
-
-    async def refuse(thread_id, item, context):
-        if context == BOB and not free.is_set():
-            raise ValueError("no such thing can be stored here")
-        await wrapped(thread_id, item, context)
-
-    inner.add_thread_item = refuse
-    return free
 
 
 async def test_a_journal_left_by_another_process_is_known_and_written(inner, started):

@@ -1,42 +1,15 @@
 """The journal on its way into the database: in order, once, and past what cannot be written."""
 
 import asyncio
-import logging
 
 import pytest
 
-from chatkit_pgstore import (
-    StoreUnavailableError,
-)
-from chatkit_pgstore.buffered import BufferedStore, _replay
+from chatkit_pgstore import StoreUnavailableError, UnknownUserError
+from chatkit_pgstore.buffered import _replay
 from chatkit_pgstore.testing import MemoryStore
-from tests.support.outage import PROBE, AwayStore, back, caught_up, writes_to, written_by_another
+from tests.support.outage import PROBE, back, caught_up, writes_to, written_by_another
 from tests.support.samples import ALICE, BOB, attachment, ids_of, items_of, message, thread, tool_call
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(autouse=True)
-def log(caplog, monkeypatch):
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr(_replay, "PAUSE_SECONDS", 0.01)
-    return caplog
-
-
-@pytest.fixture
-def inner():
-    return AwayStore()
-
-
-@pytest.fixture
-def started(inner, tmp_path):
-    """A function that returns a store on this test's journal, to be entered."""
-    return lambda **options: BufferedStore(inner, tmp_path / "journal", database="memory", **options)
-
-
-@pytest.fixture
-async def store(started):
-    async with started() as store:
-        yield store
 
 
 async def test_everything_is_written_once_and_in_order(inner, store, monkeypatch):
@@ -121,21 +94,6 @@ async def test_in_an_outage_nobody_waits_for_the_store_inside(inner, store):
     assert set(inner.calls[asked:]) <= {PROBE}
 
 
-@pytest.fixture
-def refusing_bob(inner):
-    """Let every write of bob's fail with an error of its own, until it is set free."""
-    free = asyncio.Event()
-    wrapped = inner.add_thread_item
-
-    async def refuse(thread_id, item, context):
-        if context == BOB and not free.is_set():
-            raise ValueError("no such thing can be stored here")
-        await wrapped(thread_id, item, context)
-
-    inner.add_thread_item = refuse
-    return free
-
-
 async def test_a_write_that_cannot_be_written_blocks_its_user_alone(inner, store, log, refusing_bob):
     inner.is_away = True
     for user in (ALICE, BOB):
@@ -155,6 +113,23 @@ async def test_a_write_that_cannot_be_written_blocks_its_user_alone(inner, store
     refusing_bob.set()
     await caught_up(store)
     assert await ids_of(inner, context=BOB) == ["msg_1", "msg_2", "msg_3"]
+
+
+async def test_a_user_whom_the_database_does_not_know_keeps_nobody_else_waiting(inner, store, monkeypatch):
+    load_threads = inner.load_threads
+
+    async def refuse_bob(limit, after, order, context):
+        page = await load_threads(limit, after, order, context)
+        if context == BOB:
+            raise UnknownUserError("There is no user 'bob'")
+        return page
+
+    monkeypatch.setattr(inner, "load_threads", refuse_bob)
+    inner.is_away = True
+    for user in (BOB, ALICE):
+        await store.save_thread(thread(), user)
+    await back(inner, store)
+    assert (await inner.load_thread("thr_1", ALICE)).id == "thr_1"
 
 
 async def test_a_user_is_read_from_the_database_again_once_everything_is_there(inner, store):

@@ -1,41 +1,14 @@
 """A thread's metadata from the journal, where others have changed or deleted it meanwhile."""
 
-import logging
-
 import pytest
 
 from chatkit_pgstore import (
     NotFoundError,
     StoreUnavailableError,
 )
-from chatkit_pgstore.buffered import BufferedStore, _replay
 from chatkit_pgstore.testing import MemoryStore
-from tests.support.outage import AwayStore, back, written_by_another
+from tests.support.outage import back, written_by_another
 from tests.support.samples import ALICE, attachment, message, thread
-
-
-@pytest.fixture(autouse=True)
-def log(caplog, monkeypatch):
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr(_replay, "PAUSE_SECONDS", 0.01)
-    return caplog
-
-
-@pytest.fixture
-def inner():
-    return AwayStore()
-
-
-@pytest.fixture
-def started(inner, tmp_path):
-    """A function that returns a store on this test's journal, to be entered."""
-    return lambda **options: BufferedStore(inner, tmp_path / "journal", database="memory", **options)
-
-
-@pytest.fixture
-async def store(started):
-    async with started() as store:
-        yield store
 
 
 async def title_in(inner):
