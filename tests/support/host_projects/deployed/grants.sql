@@ -1,0 +1,2 @@
+GRANT SELECT, INSERT, UPDATE, DELETE ON chatkit_threads, chatkit_thread_items, chatkit_attachments TO :"app";
+GRANT SELECT ON chatkit_schema_version, chatkit_supported_revisions TO :"app";

@@ -1,0 +1,22 @@
+"""A server that brings its database up to date when it starts."""
+
+import asyncio
+import os
+import sys
+from datetime import datetime
+
+from chatkit.types import ThreadMetadata
+
+from chatkit_pgstore import PostgresStore
+
+ALICE = {"user_id": "alice"}
+
+
+async def main() -> None:
+    async with PostgresStore(os.environ["DATABASE_URL"]) as store:
+        await store.save_thread(ThreadMetadata(id="thr_1", created_at=datetime.now()), ALICE)
+        page = await store.load_threads(10, None, "desc", ALICE)
+    sys.stdout.write(f"{[thread.id for thread in page.data]}\n")
+
+
+asyncio.run(main())
