@@ -1,0 +1,45 @@
+"""The commands together, and what their errors become."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from chatkit_pgstore._failures import underlying
+from chatkit_pgstore.cli import _moving, _retention, _schema
+from chatkit_pgstore.errors import NotFoundError, SchemaOutOfDateError, StoreError
+
+FAILED = 1
+HAS_TO_BE_MIGRATED = 3
+
+app = typer.Typer(
+    name="chatkit-pgstore",
+    help="The tables of chatkit-pgstore, and what is in them.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text, as logs and scripts want it. Rich's tracebacks would show local variables, and so passwords.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_schema.register(app)
+_retention.register(app)
+_moving.register(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; what a store, a file or the network has against it is told."""
+    code: object = 0
+    try:
+        typer.main.get_command(app)(list(arguments), prog_name="chatkit-pgstore")
+    except SystemExit as ended:
+        code = ended.code
+    except (StoreError, NotFoundError, OSError, DBAPIError) as error:
+        sys.stderr.write(f"chatkit-pgstore: {_reason(error)}\n")
+        code = HAS_TO_BE_MIGRATED if isinstance(error, SchemaOutOfDateError) else FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _reason(error: Exception) -> str:
+    """Return what *error* says; of one of the server's only its message, for the details may show what is in a row."""
+    return str(underlying(error).args[0]) if isinstance(error, DBAPIError) else str(error)
