@@ -115,7 +115,6 @@ async def _export(store: PostgresStore[Any], users: list[str] | None, output: Pa
                     done(number)
                 if users and line.startswith('{"kind":"end"'):
                     sys.stderr.write(_told_of_export(json.loads(line)))
-        file.flush()
 
 
 def _told_of_export(end: dict[str, Any]) -> str:

@@ -1,0 +1,72 @@
+"""What the lines of one user have to be to each other."""
+
+from chatkit_pgstore.operations._import_lines import NumberedLine
+from chatkit_pgstore.operations._lines import AttachmentLine, EndLine, ItemLine, RowLine, ThreadLine
+
+
+class Order:
+    """Holds each line of one user against those before it.
+
+    Ids stand in ascending order, so that a second one shows itself and nothing has to be remembered.
+    """
+
+    def __init__(self, user_id: str) -> None:
+        self._user_id = user_id
+        self._thread: ThreadLine | None = None
+        self._sort_key: int | None = None
+        self._attachment_id = ""
+        self.threads = self.items = self.attachments = 0
+
+    def check(self, line: NumberedLine[RowLine]) -> None:
+        """Take the next line.
+
+        Raises:
+            DamagedExportError: It cannot stand behind those before it.
+        """
+        match line.says:
+            case ThreadLine() as thread:
+                self._check_thread(line, thread)
+            case ItemLine() as item:
+                self._check_item(line, item)
+            case attachment:
+                self._check_attachment(line, attachment)
+
+    def check_end(self, line: NumberedLine[EndLine]) -> None:
+        """Take the last line.
+
+        Raises:
+            DamagedExportError: It is another user's, or counts other lines than there were.
+        """
+        end = line.says
+        if end.user_id != self._user_id:
+            raise line.damaged(f"it ends user {end.user_id!r}, where {self._user_id!r} began")
+        if (end.threads, end.items, end.attachments) != (self.threads, self.items, self.attachments):
+            raise line.damaged(
+                f"it counts {end.threads} threads, {end.items} items and {end.attachments} attachments, "
+                f"and there were {self.threads}, {self.items} and {self.attachments}"
+            )
+
+    def _check_thread(self, line: NumberedLine[RowLine], thread: ThreadLine) -> None:
+        if self._thread is not None and thread.id <= self._thread.id:
+            raise line.damaged(f"thread {thread.id!r} stands behind {self._thread.id!r}, and ids have to ascend")
+        self._thread, self._sort_key = thread, None
+        self.threads += 1
+
+    def _check_item(self, line: NumberedLine[RowLine], item: ItemLine) -> None:
+        thread = self._thread
+        if thread is None or item.thread_id != thread.id:
+            raise line.damaged(f"the item is of thread {item.thread_id!r}, and does not stand behind that thread")
+        if self._sort_key is not None and item.sort_key <= self._sort_key:
+            raise line.damaged(f"sort_key {item.sort_key} stands behind {self._sort_key}, and they have to ascend")
+        if item.sort_key > thread.last_sort_key:
+            raise line.damaged(f"sort_key {item.sort_key} is above its thread's last_sort_key, {thread.last_sort_key}")
+        self._sort_key = item.sort_key
+        self.items += 1
+
+    def _check_attachment(self, line: NumberedLine[RowLine], attachment: AttachmentLine) -> None:
+        if attachment.id <= self._attachment_id:
+            raise line.damaged(
+                f"attachment {attachment.id!r} stands behind {self._attachment_id!r}, and ids have to ascend"
+            )
+        self._attachment_id = attachment.id
+        self.attachments += 1

@@ -1,0 +1,161 @@
+"""The SQL that exports and imports: steps through a user's rows, and rows in by the thousand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Column,
+    ColumnElement,
+    Insert,
+    Select,
+    Table,
+    TableValuedAlias,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    column,
+    exists,
+    func,
+    not_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from chatkit_pgstore._tables import attachments, thread_items, threads
+
+ROWS_PER_STEP = 500
+BYTES_PER_STEP = 2**20
+"""As stored, which is compressed: text that people write unpacks to a few times as much."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A table as it is moved: the order of its rows, and which column holds the document."""
+
+    name: str
+    order: tuple[Column[Any], ...]
+    document: Column[Any]
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        table = self.document.table
+        assert isinstance(table, Table)  # noqa: S101  # a column's table may be any selectable, to a type checker
+        return table
+
+    @cached_property
+    def columns(self) -> list[Column[Any]]:
+        """What is written beside the document; the user stands on a line of its own."""
+        return [each for each in self.table.c if each.name != "user_id" and each is not self.document]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the columns, as plain text: SQLAlchemy's own kind takes pydantic long to write."""
+        return ["".join(each.name) for each in self.columns]
+
+
+THREADS = Kind("thread", (threads.c.id,), threads.c.thread)
+ITEMS = Kind("item", (thread_items.c.thread_id, thread_items.c.sort_key), thread_items.c.item)
+ATTACHMENTS = Kind("attachment", (attachments.c.id,), attachments.c.attachment)
+
+
+def next_rows(kind: Kind, user: ColumnElement[Any], after: Sequence[Any] | None) -> Select[Any]:
+    """The rows behind *after* in their order, as many as the limits of a step allow, and one at least.
+
+    The document stands last. Sizes are looked up without unpacking what is measured, and only rows within the step are
+    unpacked.
+    """
+    table, document = kind.table, kind.document
+    behind = [] if after is None else [tuple_(*kind.order) > tuple_(*_bound(kind.order, after))]
+    few = (
+        select(*kind.columns, document, func.pg_column_size(document).label("size"))
+        .where(table.c.user_id == user, *behind)
+        .order_by(*kind.order)
+        .limit(ROWS_PER_STEP)
+        .subquery("few")
+    )
+    before = func.sum(few.c.size).over(order_by=[few.c[each.name] for each in kind.order]) - few.c.size
+    summed = select(few, before.label("before")).subquery("summed")
+    return (
+        select(*(summed.c[each.name] for each in kind.columns), cast(summed.c[document.name], Text).label("document"))
+        .where(summed.c.before < BYTES_PER_STEP)
+        .order_by(*(summed.c[each.name] for each in kind.order))
+    )
+
+
+def _bound(columns: Sequence[Column[Any]], values: Sequence[Any]) -> list[ColumnElement[Any]]:
+    return [
+        bindparam(f"after_{each.name}", value, type_=each.type) for each, value in zip(columns, values, strict=True)
+    ]
+
+
+def next_user(after: ColumnElement[Any] | None) -> Select[Any]:
+    """The first user behind *after* who has anything."""
+    found = [
+        select(table.c.user_id)
+        .where(*([] if after is None else [table.c.user_id > after]))
+        .order_by(table.c.user_id)
+        .limit(1)
+        .subquery()
+        for table in (threads, attachments)
+    ]
+    of_both = select(found[0].c.user_id).union_all(select(found[1].c.user_id)).subquery("of_both")
+    return select(cast(of_both.c.user_id, Text)).order_by(of_both.c.user_id).limit(1)
+
+
+def insert_rows(kind: Kind, user: ColumnElement[Any], rows: Sequence[Sequence[Any]]) -> Insert:
+    """Inserts *rows*, each the columns' values and the document, apart from those whose key is there already."""
+    given = _given(kind, rows)
+    names = ["user_id", *(each.name for each in kind.columns), kind.document.name]
+    values = [user, *(given.c[each.name] for each in kind.columns), cast(given.c[kind.document.name], JSON)]
+    return insert(kind.table).from_select(names, select(*values)).on_conflict_do_nothing()
+
+
+def first_that_differs(kind: Kind, user: ColumnElement[Any], rows: Sequence[Sequence[Any]]) -> Select[Any]:
+    """The place in *rows*, from 1, of the first that does not stand in the table just as it is given."""
+    given, table = _given(kind, rows), kind.table
+    key = [each.name for each in table.primary_key if each.name != "user_id"]
+    same = [table.c[name] == given.c[name] for name in key]
+    same += [
+        table.c[each.name].is_not_distinct_from(given.c[each.name]) for each in kind.columns if each.name not in key
+    ]
+    same.append(cast(kind.document, Text) == given.c[kind.document.name])
+    there = exists().where(table.c.user_id == user, and_(*same)).correlate(given)
+    return select(func.min(given.c.place)).where(not_(there))
+
+
+def keep_threads(user: ColumnElement[Any], thread_ids: Sequence[str]) -> Select[Any]:
+    """Keeps those threads from being deleted before the transaction ends."""
+    return (
+        select(threads.c.id)
+        .where(threads.c.user_id == user, threads.c.id == func.any(_array("thread_ids", Text(), thread_ids)))
+        .with_for_update(read=True, key_share=True)
+    )
+
+
+def first_without_thread(user: ColumnElement[Any], thread_ids: Sequence[str | None]) -> Select[Any]:
+    """The place in *thread_ids*, from 1, of the first that is no thread of this user."""
+    ids = _array("thread_ids", Text(), thread_ids)
+    given = func.unnest(ids).table_valued("thread_id", with_ordinality="place").render_derived(name="given")
+    there = exists().where(threads.c.user_id == user, threads.c.id == given.c.thread_id).correlate(given)
+    return select(func.min(given.c.place)).where(given.c.thread_id.is_not(None), not_(there))
+
+
+def _given(kind: Kind, rows: Sequence[Sequence[Any]]) -> TableValuedAlias:
+    """*rows* as a table of their own: an array for each column, so that a thousand rows are one statement."""
+    types = {each.name: each.type for each in kind.columns} | {kind.document.name: Text()}
+    names = list(types)
+    values = zip(*rows, strict=True)
+    arrays = [_array(name, types[name], column_) for name, column_ in zip(names, values, strict=True)]
+    columns = [column(name, type_) for name, type_ in types.items()]
+    return func.unnest(*arrays).table_valued(*columns, with_ordinality="place").render_derived(name="given")
+
+
+def _array(name: str, type_: Any, values: Sequence[Any]) -> ColumnElement[Any]:
+    return bindparam(f"given_{name}", list(values), type_=ARRAY(type_))
