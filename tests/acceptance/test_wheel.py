@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatkit_pgstore import _migrations
+from chatkit_pgstore import _revisions
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -54,9 +54,9 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_the_migrations_and_the_marker_of_types(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "chatkit_pgstore/py.typed" in names
-    assert "chatkit_pgstore/migrations/env.py" in names
+    assert "chatkit_pgstore/migrations/script.py.mako" in names
     revisions = [name for name in names if name.startswith("chatkit_pgstore/migrations/versions/0")]
-    assert len(revisions) == len(_migrations._known())
+    assert len(revisions) == len(_revisions.known())
     assert not [name for name in names if name.startswith(("tests", "examples", "benchmarks"))]
 
 
@@ -67,5 +67,9 @@ def test_it_holds_a_conversation_in_an_empty_environment(wheel, empty_database_u
     run(python, "-m", "pip", "install", "--quiet", wheel, "--constraint", pins, cwd=tmp_path)
     run(python, "-I", "-c", CONVERSATION, empty_database_url, cwd=tmp_path)
     command = python.with_name("chatkit-pgstore")
+    without_extra = subprocess.run([command, "check"], capture_output=True, text=True, check=False)
+    assert (without_extra.returncode, without_extra.stdout) == (1, "")
+    assert without_extra.stderr == 'chatkit-pgstore: the command needs typer: pip install "chatkit-pgstore[cli]"\n'
+    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[cli]", "--constraint", pins, cwd=tmp_path)
     checked = run(command, "check", "--database-url", empty_database_url, cwd=tmp_path)
-    assert checked == f"The database is at revision {_migrations.head()}.\n"
+    assert checked == f"The database is at revision {_revisions.head()}.\n"
