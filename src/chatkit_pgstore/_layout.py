@@ -54,7 +54,7 @@ def checked_user(user_id: str, user_type: UserType) -> str:
                 return user_id
             case "uuid":
                 return str(UUID(user_id))
-            case "integer" | "bigint":
+            case _:
                 return _integer(user_id, _BITS[user_type])
     except ValueError as error:
         raise UnknownUserError(
@@ -102,7 +102,5 @@ def table_in(schema: str | None, table: str) -> str:
 
 
 def layout_of(schema: str | None, row: Any) -> Layout:
-    """Return what the row that `LOOK` gave says; without a row, what a migration would make."""
-    if row is None:
-        return Layout(schema)
+    """Return what the row that `LOOK` gave says."""
     return Layout(schema, cast("UserType", row[0]), row[1])

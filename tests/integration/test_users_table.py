@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from chatkit_pgstore import (
     ConfigurationError,
@@ -17,6 +18,7 @@ from chatkit_pgstore import (
 )
 from chatkit_pgstore._compiled import statements_by_name
 from chatkit_pgstore._layout import Layout
+from chatkit_pgstore._users import reference
 from chatkit_pgstore.cli import main
 from chatkit_pgstore.testing import MemoryStore
 from tests.support.calls import BY_METHOD, CALLS, fill
@@ -323,6 +325,15 @@ async def test_what_cannot_be_referred_to_is_refused_before_anything_is_made(bad
     with pytest.raises(ConfigurationError, match=message_of_error):
         await store.initialize()
     assert await catalog_of(hosts_url) == before == {}
+
+
+@pytest.mark.parametrize("ids", [UUIDS], ids=str)
+async def test_a_failure_of_another_kind_is_not_blamed_on_the_name(ids, users_store):
+    async with users_store.engine.connect() as connection:
+        with pytest.raises(DBAPIError, match="division by zero"):
+            await connection.execute(text("SELECT 1 / 0"))
+        with pytest.raises(DBAPIError, match="transaction is aborted"):
+            await connection.run_sync(reference, TABLE, None)
 
 
 @pytest.mark.parametrize("ids", [UUIDS], ids=str)
