@@ -8,20 +8,21 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
 	$(BIN)/python examples/demo.py
 
-test: .venv/test  ## every test, on an embedded PostgreSQL; ARGS="-k name" runs some
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
+# Half of a test's time is spent waiting for processes; those of one file stay together, for they share a database.
+JOBS ?= 3
+IN_PARALLEL := --numprocesses $(JOBS) --dist loadfile
+test: .venv/test  ## every test, on embedded PostgreSQLs; ARGS="-k name" runs some, JOBS=0 in one process
+	$(BIN)/python -m pytest $(IN_PARALLEL) --cov --cov-report= $(ARGS)
 
 coverage: .venv/test  ## the branches of src that the last `make test` reached: all of them, or it fails
-	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
 test-oldest: .venv-oldest/test  ## every test, with the oldest supported releases of what we depend on
-	.venv-oldest/bin/python -m pytest $(ARGS)
+	.venv-oldest/bin/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 POSTGRES_15 ?= /usr/lib/postgresql/15
 test-postgres-15: .venv/test  ## every test, on the oldest supported PostgreSQL
-	CHATKIT_PGSTORE_POSTGRES_BINARIES=$(POSTGRES_15) $(BIN)/python -m pytest $(ARGS)
+	CHATKIT_PGSTORE_POSTGRES_BINARIES=$(POSTGRES_15) $(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 lint: .venv/lint  ## style, types, the direction of imports, and the locks of migrations
 	$(BIN)/ruff check .
