@@ -26,12 +26,20 @@ def options(**changes):
     return argparse.Namespace(**{**defaults, **changes})
 
 
+RUNS = 5
+"""On a busy machine a short run does not come round to everything; then it is made again."""
+
+
 async def test_a_hundred_conversations_on_ten_connections_lose_nothing_and_leave_nothing(database_url):
-    figures = await run(RecordedStore(database_url, pool_size=10), database_url, options())
-    assert figures.complaints() == []
-    assert figures.rows_verified == figures.rows_left > 0
-    wanted = ("turns", "replies cut off", "page loads", "titles", "retries", "deletes", "looks at another's, refused")
-    assert [name for name in wanted if not figures.done[name]] == []
+    missing = {"turns", "replies cut off", "page loads", "titles", "retries", "deletes", "looks at another's, refused"}
+    for seed in range(SEED, SEED + RUNS):
+        figures = await run(RecordedStore(database_url, pool_size=10), database_url, options(seed=seed))
+        assert figures.complaints() == []
+        assert figures.rows_verified == figures.rows_left > 0
+        missing -= {name for name in missing if figures.done[name]}
+        if not missing:
+            return
+    pytest.fail(f"{RUNS} runs did not come round to {missing}")
 
 
 async def test_the_command_prints_its_figures_and_cleans_up(database_url):
@@ -171,8 +179,13 @@ async def nothing_kept():
 )
 async def test_what_a_broken_store_does_is_complained_of(broken, complaint, database_url, nothing_kept):
     few = options(conversations=10, seconds=0.5, think_seconds=0.05)
-    figures = await run(broken(database_url, pool_size=10), database_url, few)
-    assert complaint in {each.partition(":")[0] for each in figures.complaints()}
+    complaints = set()
+    for _ in range(RUNS):
+        figures = await run(broken(database_url, pool_size=10), database_url, few)
+        complaints |= {each.partition(":")[0] for each in figures.complaints()}
+        if complaint in complaints:
+            return
+    pytest.fail(f"nothing but {complaints} after {RUNS} runs")
 
 
 @pytest.mark.parametrize(("per_minute", "is_flat"), [(0.0, True), (-5.0, True), (2.0, True), (5.0, False)], ids=str)

@@ -1,5 +1,6 @@
 """The commands together, and what their errors become."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,15 +30,35 @@ _moving.register(app)
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; what a store, a file or the network has against it is told."""
-    code: object = 0
+    try:
+        code = _ended(arguments)
+        # Here, and not when Python ends: a full disk would be told by a traceback there.
+        sys.stdout.flush()
+    except (StoreError, NotFoundError, OSError, DBAPIError) as error:
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"chatkit-pgstore: {_reason(error)}\n")
+        code = HAS_TO_BE_MIGRATED if isinstance(error, SchemaOutOfDateError) else FAILED
+    _forget_what_cannot_be_written()
+    return code
+
+
+def _ended(arguments: Sequence[str]) -> int:
     try:
         typer.main.get_command(app)(list(arguments), prog_name="chatkit-pgstore")
     except SystemExit as ended:
-        code = ended.code
-    except (StoreError, NotFoundError, OSError, DBAPIError) as error:
-        sys.stderr.write(f"chatkit-pgstore: {_reason(error)}\n")
-        code = HAS_TO_BE_MIGRATED if isinstance(error, SchemaOutOfDateError) else FAILED
-    return code if isinstance(code, int) else 0
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
+
+
+def _forget_what_cannot_be_written() -> None:
+    """Have it go nowhere, for Python tries once more at its end: a closed pipe, a full disk.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reason(error: Exception) -> str:
