@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import os
 import runpy
 import sys
 from dataclasses import replace
@@ -314,3 +315,22 @@ def test_when_it_was_last_used_is_told():
 def test_an_old_or_a_missing_revision_says_what_to_do():
     assert "chatkit-pgstore migrate" in told(Status("18.6", None, "0002", None))
     assert "0001; this release's is 0002: see `chatkit-pgstore check`" in told(Status("18.6", "0001", "0002", None))
+
+
+def written_to(file, monkeypatch):
+    """Print the SQL of the tables to *file*, buffered, and return the exit code; closing *file* is no error then."""
+    with file:
+        monkeypatch.setattr(sys, "stdout", file)
+        return main(["sql"])
+
+
+def test_a_disk_that_is_full_is_told(monkeypatch, capsys):
+    assert written_to(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"), monkeypatch) == 1
+    assert capsys.readouterr().err == "chatkit-pgstore: [Errno 28] No space left on device\n"
+
+
+def test_a_reader_that_went_away_is_told_by_the_exit_code_alone(monkeypatch, capsys):
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert written_to(os.fdopen(writer, "w"), monkeypatch) == 1
+    assert capsys.readouterr().err == ""

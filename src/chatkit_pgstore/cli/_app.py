@@ -43,11 +43,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _ended(arguments: Sequence[str]) -> int:
+    code: object = 0
     try:
         typer.main.get_command(app)(list(arguments), prog_name="chatkit-pgstore")
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
-    return 0
+        code = ended.code
+    return code if isinstance(code, int) else 0
 
 
 def _forget_what_cannot_be_written() -> None:
