@@ -14,7 +14,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from chatkit_pgstore import ConfigurationError, NotFoundError, PostgresStore, UnknownUserError, UsersTable
 from chatkit_pgstore.operations import _purge, enable_row_security, purge
-from tests.support.old_threads import half_threads, ids_in, leave_alone, write_many, write_thread
+from tests.support.old_threads import (
+    half_threads,
+    ids_in,
+    leave_alone,
+    let_deletes_go,
+    slow_deletes_down,
+    write_many,
+    write_thread,
+)
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.roles import role_of
 from tests.support.samples import ALICE, BOB, attachment, ids_of, message
@@ -204,8 +212,9 @@ async def test_a_long_thread_that_gets_an_item_meanwhile_stays_whole(filled, dat
 
 
 async def test_a_purge_that_was_killed_leaves_nothing_half_done_and_is_taken_up_by_the_next(store, database_url):
-    total = 30_000
+    total = 3000
     await write_many(database_url, "old", total, days=DAYS)
+    await slow_deletes_down(database_url)
     command = (sys.executable, "-m", "chatkit_pgstore.cli", "purge", "--older-than", "90d")
     process = await asyncio.create_subprocess_exec(*command, env=os.environ | {"DATABASE_URL": database_url})
 
@@ -224,6 +233,7 @@ async def test_a_purge_that_was_killed_leaves_nothing_half_done_and_is_taken_up_
     left = len(await ids_in(database_url))
     assert 0 < left < total
     assert await half_threads(database_url) == 0
+    await let_deletes_go(database_url)
     assert (await purge(store, AGE)).threads == left
     assert await dump(database_url) == {
         "chatkit_threads": [],
