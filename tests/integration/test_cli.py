@@ -13,7 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.support.old_threads import ids_in, leave_alone, slow_deletes_down, write_many, write_thread
+from tests.support.dawdling import slow_down
+from tests.support.old_threads import ids_in, leave_alone, write_many, write_thread
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.samples import ALICE, BOB
 from tests.support.tables import dump, fetch, fetch_value
@@ -168,7 +169,7 @@ async def test_progress_is_drawn_on_a_terminal_and_on_the_standard_error_alone(f
 async def test_an_interrupted_purge_is_exit_code_130(database_url):
     total = 3000
     await write_many(database_url, "old", total, days=100)
-    await slow_deletes_down(database_url)
+    await slow_down(database_url, "DELETE", "chatkit_threads")
     process = await asyncio.create_subprocess_exec(
         *(*COMMAND, "purge", "--older-than", "90d"),
         env=os.environ | {"DATABASE_URL": database_url},

@@ -19,6 +19,7 @@ from tests.integration.test_snippets import DOCS, blocks, environment
 from tests.support import sqlite_store
 from tests.support.calls import fill
 from tests.support.databases import create_database, drop_database
+from tests.support.dawdling import slow_down, speed_up
 from tests.support.files_of_export import exported, rows
 from tests.support.histories import history, write_history
 from tests.support.samples import ALICE, BOB, thread
@@ -295,6 +296,7 @@ async def test_without_a_context_it_is_a_dictionary(run, old_store):
 
 async def test_a_killed_copy_is_run_again_and_doubles_nothing(store, run, old_store, database_url, tmp_path):
     script = "import sys; from chatkit_pgstore.cli import main; sys.exit(main(sys.argv[1:]))"
+    await slow_down(database_url, "INSERT", "chatkit_thread_items")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "ignore", "-c", script, *COPY, "old_app:make"),
         env=os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)},
@@ -304,6 +306,7 @@ async def test_a_killed_copy_is_run_again_and_doubles_nothing(store, run, old_st
     await eventually_true(lambda: fetch_value(database_url, count))
     process.kill()
     assert await process.wait() < 0, "it was done before it was killed"
+    await speed_up(database_url)
     code, out, _ = await run(*COPY, "old_app:make")
     assert code == 0
     assert out.endswith(b"equal\n")

@@ -14,12 +14,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from chatkit_pgstore import ConfigurationError, NotFoundError, PostgresStore, UnknownUserError, UsersTable
 from chatkit_pgstore.operations import _purge, enable_row_security, purge
+from tests.support.dawdling import slow_down, speed_up
 from tests.support.old_threads import (
     half_threads,
     ids_in,
     leave_alone,
-    let_deletes_go,
-    slow_deletes_down,
     write_many,
     write_thread,
 )
@@ -214,7 +213,7 @@ async def test_a_long_thread_that_gets_an_item_meanwhile_stays_whole(filled, dat
 async def test_a_purge_that_was_killed_leaves_nothing_half_done_and_is_taken_up_by_the_next(store, database_url):
     total = 3000
     await write_many(database_url, "old", total, days=DAYS)
-    await slow_deletes_down(database_url)
+    await slow_down(database_url, "DELETE", "chatkit_threads")
     command = (sys.executable, "-m", "chatkit_pgstore.cli", "purge", "--older-than", "90d")
     process = await asyncio.create_subprocess_exec(*command, env=os.environ | {"DATABASE_URL": database_url})
 
@@ -233,7 +232,7 @@ async def test_a_purge_that_was_killed_leaves_nothing_half_done_and_is_taken_up_
     left = len(await ids_in(database_url))
     assert 0 < left < total
     assert await half_threads(database_url) == 0
-    await let_deletes_go(database_url)
+    await speed_up(database_url)
     assert (await purge(store, AGE)).threads == left
     assert await dump(database_url) == {
         "chatkit_threads": [],

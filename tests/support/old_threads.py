@@ -58,20 +58,3 @@ async def half_threads(database_url: str) -> int:
 async def ids_in(database_url: str, table: str = "chatkit_threads", *, schema: str = "public") -> list[str]:
     """Return the ids of a table's rows."""
     return [row["id"] for row in await fetch(database_url, f'SELECT id FROM "{schema}".{table} ORDER BY id')]
-
-
-async def slow_deletes_down(database_url: str) -> None:
-    """Let each statement that deletes threads take a tenth of a second, so that a purge can be met while it works."""
-    await fetch(
-        database_url,
-        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END'",
-    )
-    await fetch(
-        database_url,
-        "CREATE TRIGGER dawdling AFTER DELETE ON chatkit_threads FOR EACH STATEMENT EXECUTE FUNCTION dawdle()",
-    )
-
-
-async def let_deletes_go(database_url: str) -> None:
-    """Undo `slow_deletes_down`."""
-    await fetch(database_url, "DROP FUNCTION dawdle CASCADE")
