@@ -136,10 +136,10 @@ NEWCOMER = """
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_first_page_of_50000_threads_reads_as_many_index_rows_as_that_of_20(mode, vacuumed_database_url):
+async def test_the_first_page_of_50000_threads_reads_as_many_index_rows_as_that_of_20(mode, written_database_url):
     statement, limit = STATEMENTS["page_of_threads_desc"], 19 + 1
     found = {}
-    async with planner(vacuumed_database_url, mode) as own, own.without(NEWCOMER):
+    async with planner(written_database_url, mode) as own, own.without(NEWCOMER):
         for user in ("newcomer", COLLECTOR["user_id"]):
             use = Use(statement.name, statement, {"user_id": user, "limit": limit})
             plan = await own.plan_of(use, next(iter(uses(statement, SMALL))))
