@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
 	$(BIN)/python examples/demo.py
 
-# Half of a test's time is spent waiting for processes; those of one file stay together, for they share a database.
+# Much of a test's time is spent waiting for processes; those of one file stay together, for they share a database.
 JOBS ?= 3
 IN_PARALLEL := --numprocesses $(JOBS) --dist loadfile
 test: .venv/test  ## every test, on embedded PostgreSQLs; ARGS="-k name" runs some, JOBS=0 in one process

@@ -33,6 +33,9 @@ from chatkit_pgstore._statements import (
 
 PLAIN = Layout()
 
+_new_dialect: Callable[[], Dialect] = asyncpg.dialect
+"""SQLAlchemy leaves its constructor untyped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -112,7 +115,7 @@ def statements_by_name(layout: Layout) -> Mapping[str, Statement]:
 
 
 def _compiled(name: str, statement: ClauseElement, layout: Layout) -> Statement:
-    dialect: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
+    dialect = _new_dialect()
     setattr(dialect, USER_TYPE, layout.user_type)
     places: dict[str, Any] = {}
     if layout.schema is not None:

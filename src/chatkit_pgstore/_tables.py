@@ -4,6 +4,8 @@ The user stands first in every key, so that whose row it is belongs to the struc
 key and no lookup can cross from one user to another.
 """
 
+from collections.abc import Callable
+
 from sqlalchemy import (
     DDL,
     JSON,
@@ -24,6 +26,9 @@ from sqlalchemy import (
 __all__ = ["VERSION_TABLE", "attachments", "metadata", "supported_revisions", "thread_items", "threads"]
 
 metadata = MetaData()
+
+_ddl: Callable[[str], DDL] = DDL
+"""SQLAlchemy leaves its constructor untyped."""
 
 VERSION_TABLE = "chatkit_schema_version"
 """Alembic's record of the revision; the host's own ``alembic_version`` is left alone."""
@@ -63,7 +68,7 @@ threads = Table(
 event.listen(
     threads,
     "after_create",
-    DDL("ALTER TABLE %(fullname)s SET (fillfactor = 85)"),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    _ddl("ALTER TABLE %(fullname)s SET (fillfactor = 85)"),
 )
 
 thread_items = Table(
@@ -94,9 +99,7 @@ thread_items = Table(
 event.listen(
     thread_items,
     "after_create",
-    DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
-        "CREATE STATISTICS chatkit_thread_items_user_thread (dependencies) ON user_id, thread_id FROM %(fullname)s"
-    ),
+    _ddl("CREATE STATISTICS chatkit_thread_items_user_thread (dependencies) ON user_id, thread_id FROM %(fullname)s"),
 )
 
 attachments = Table(
