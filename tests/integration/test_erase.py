@@ -9,10 +9,10 @@ import pytest
 from chatkit_pgstore import PostgresStore, StoreUnavailableError, UnknownUserError, UsersTable
 from chatkit_pgstore.operations import _erase, enable_row_security, erase
 from tests.support.databases import name_of
-from tests.support.old_threads import write_many, write_thread
+from tests.support.old_threads import write_many, write_thread, write_two_users
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.roles import role_of
-from tests.support.samples import ALICE, BOB, thread
+from tests.support.samples import ALICE, thread
 from tests.support.tables import dump, fetch, fetch_value
 from tests.support.users import ALL_IDS, USERS, create_users
 from tests.support.waiting import eventually_true
@@ -23,9 +23,7 @@ NOTHING = {"chatkit_threads": [], "chatkit_thread_items": [], "chatkit_attachmen
 @pytest.fixture
 async def filled(store):
     """Two threads of alice and one of bob."""
-    for context, thread_ids in ((ALICE, ("thr_1", "thr_2")), (BOB, ("thr_1",))):
-        for thread_id in thread_ids:
-            await write_thread(store, thread_id, context)
+    await write_two_users(store)
     return store
 
 

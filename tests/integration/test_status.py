@@ -5,11 +5,10 @@ import pytest
 from chatkit_pgstore import ConfigurationError, UsersTable, _migrations
 from chatkit_pgstore.operations import Figure, _status, enable_row_security, status
 from tests.support.databases import execute, name_of
-from tests.support.old_threads import leave_alone, write_many, write_thread
+from tests.support.old_threads import leave_alone, write_many, write_thread, write_two_users
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.releases import SERVES_THE_LAST_NO_MORE, next_release, released
 from tests.support.roles import role_of
-from tests.support.samples import ALICE, BOB
 from tests.support.tables import TABLES, dump, fetch, fetch_value
 from tests.support.users import ALL_IDS, USERS, create_users
 
@@ -19,9 +18,7 @@ LAST = "SELECT max(updated_at) FROM chatkit_threads"
 
 @pytest.fixture
 async def filled(store):
-    for context, thread_ids in ((ALICE, ("thr_1", "thr_2")), (BOB, ("thr_1",))):
-        for thread_id in thread_ids:
-            await write_thread(store, thread_id, context)
+    await write_two_users(store)
     return store
 
 

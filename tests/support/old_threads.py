@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.samples import ALICE, attachment, message, thread
+from tests.support.samples import ALICE, BOB, attachment, message, thread
 from tests.support.tables import fetch, fetch_value
 
 ITEMS = 3
@@ -31,6 +31,13 @@ async def write_thread(store: Any, thread_id: str, context: Any = ALICE) -> None
         await store.add_thread_item(thread_id, message(f"msg_{number}", thread_id=thread_id), context)
     await store.save_attachment(attachment(f"{thread_id}_sent", thread_id), context)
     await store.save_attachment(attachment(f"{thread_id}_unsent"), context)
+
+
+async def write_two_users(store: Any) -> None:
+    """Write two threads of alice and one of bob."""
+    for context, thread_ids in ((ALICE, ("thr_1", "thr_2")), (BOB, ("thr_1",))):
+        for thread_id in thread_ids:
+            await write_thread(store, thread_id, context)
 
 
 async def leave_alone(database_url: str, days: int, *, like: str = "old%", schema: str = "public") -> None:
