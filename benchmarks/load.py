@@ -11,7 +11,6 @@ acknowledged is not there, in its place and as it was, or if a reader saw what i
 import argparse
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from benchmarks.load_figures import Figures, Memory, printed
 from benchmarks.load_ledger import ThreadLedger, digest_of
 from benchmarks.load_reader import Reader, items_of
 from benchmarks.load_server import RecordedStore, ScriptedServer, Visitor
-from examples.embedded_postgres import EmbeddedPostgres
+from benchmarks.server import server_url
 
 CHECKS_AT_ONCE = 20
 SAMPLES = 300
@@ -46,7 +45,7 @@ def main() -> int:
     parser.add_argument("--think-seconds", type=float, default=20, help="mean pause between two things a reader does")
     options = parser.parse_args()
     print(" ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in vars(options).items()), flush=True)
-    with _server() as url:
+    with server_url() as url:
         figures = asyncio.run(run(RecordedStore(url, pool_size=options.pool_size), url, options))
     print("\n".join(printed(figures)))
     for complaint in figures.complaints():
@@ -188,15 +187,6 @@ def _log_counted(figures: Figures) -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeHandler(counter)
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    if url := os.environ.get("DATABASE_URL"):
-        yield url
-        return
-    with EmbeddedPostgres() as server:
-        yield server.url()
 
 
 if __name__ == "__main__":

@@ -20,19 +20,19 @@ from threading import Thread
 from time import perf_counter, sleep
 from typing import Any
 
+import asyncpg
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.server import server_url
+from chatkit_pgstore import PostgresStore
+from chatkit_pgstore._tables import attachments, thread_items, threads
+from chatkit_pgstore.operations import copy_user
+from chatkit_pgstore.testing import MemoryStore
+from tests.support.histories import write_history
+from tests.support.sqlite_store import SQLiteStore, context_of
+
 CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT))
-
-import asyncpg  # noqa: E402  # the checkout has to be found first
-
-from chatkit_pgstore import PostgresStore  # noqa: E402  # as above
-from chatkit_pgstore._tables import attachments, thread_items, threads  # noqa: E402  # as above
-from chatkit_pgstore.operations import copy_user  # noqa: E402  # as above
-from chatkit_pgstore.testing import MemoryStore  # noqa: E402  # as above
-from examples.embedded_postgres import EmbeddedPostgres  # noqa: E402  # as above
-from tests.support.histories import write_history  # noqa: E402  # as above
-from tests.support.sqlite_store import SQLiteStore, context_of  # noqa: E402  # as above
-
 COMMAND = [sys.executable, "-W", "ignore", "-m", "chatkit_pgstore.cli"]
 TEMPLATE, TEMPLATE_THREAD = "moving-template", "thr_00000"
 SECONDS_BETWEEN_LOOKS = 0.02
@@ -71,7 +71,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, nargs="+", default=[100, 1000, 10_000], help="sizes of histories")
     parser.add_argument("--copied-threads", type=int, default=100, help="size of the history that is copied")
     options = parser.parse_args()
-    with _server() as url:
+    with server_url() as url:
         asyncio.run(_prepare(url))
         moved = [_move(url, count) for count in options.threads]
         copied = asyncio.run(_copy(url, options.copied_threads))
@@ -191,15 +191,6 @@ async def _copy_from(source: Any, context: Any, store: PostgresStore, count: int
     ]
     print(f"| {' | '.join(str(each) for each in figures)} |", flush=True)
     return not copied.differences and copied.threads == count
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    if url := os.environ.get("DATABASE_URL"):
-        yield url
-        return
-    with EmbeddedPostgres() as server:
-        yield server.url()
 
 
 if __name__ == "__main__":
