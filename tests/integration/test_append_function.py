@@ -13,10 +13,11 @@ import pytest
 from chatkit_pgstore import ConfigurationError, NotFoundError, PostgresStore, UnknownUserError, UsersTable
 from chatkit_pgstore._append_function import APPEND_ITEM, REPLACE_ITEM, functions
 from chatkit_pgstore._tables import thread_items
-from chatkit_pgstore.testing import MemoryStore, StoreContract
+from chatkit_pgstore.testing import MemoryStore
 from tests.support.calls import CALLS, fill
 from tests.support.citus import make_functions
-from tests.support.databases import check_nothing_is_open, execute
+from tests.support.contracts import ContractOnAlteredTables
+from tests.support.databases import execute
 from tests.support.locks import locked_threads
 from tests.support.samples import ALICE, BOB, ids_of, message, thread, tool_call
 from tests.support.shared import shared_database
@@ -35,16 +36,8 @@ def shared_database_url(server_url, template_database):
         yield url
 
 
-class TestContract(StoreContract):
-    max_page_size = 30
-
-    @pytest.fixture
-    async def store(self, shared_database_url):
-        store = PostgresStore(shared_database_url, max_page_size=self.max_page_size)
-        await store.initialize()
-        yield store
-        await check_nothing_is_open([store], shared_database_url)
-        await store.close()
+class TestContract(ContractOnAlteredTables):
+    pass
 
 
 @pytest.fixture

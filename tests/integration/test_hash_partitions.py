@@ -6,12 +6,10 @@ import json
 import asyncpg
 import pytest
 
-from chatkit_pgstore import PostgresStore
 from chatkit_pgstore._compiled import statements_by_name
 from chatkit_pgstore._layout import Layout
-from chatkit_pgstore.testing import StoreContract
 from tests.support.calls import fill
-from tests.support.databases import check_nothing_is_open
+from tests.support.contracts import ContractOnAlteredTables
 from tests.support.partitions import PARTITIONS, partition
 from tests.support.plans import literal
 from tests.support.samples import ids_of
@@ -28,16 +26,8 @@ def shared_database_url(server_url, template_database):
         yield url
 
 
-class TestContract(StoreContract):
-    max_page_size = 30
-
-    @pytest.fixture
-    async def store(self, shared_database_url):
-        store = PostgresStore(shared_database_url, max_page_size=self.max_page_size)
-        await store.initialize()
-        yield store
-        await check_nothing_is_open([store], shared_database_url)
-        await store.close()
+class TestContract(ContractOnAlteredTables):
+    pass
 
 
 async def test_rows_that_were_there_move_into_partitions(store, database_url):
