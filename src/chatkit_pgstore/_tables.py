@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -22,8 +23,19 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-__all__ = ["VERSION_TABLE", "attachments", "metadata", "supported_revisions", "thread_items", "threads"]
+__all__ = [
+    "VERSION_TABLE",
+    "attachments",
+    "feedback",
+    "file_chunks",
+    "files",
+    "metadata",
+    "supported_revisions",
+    "thread_items",
+    "threads",
+]
 
 metadata = MetaData()
 
@@ -53,6 +65,9 @@ threads = Table(
     Column("last_sort_key", BigInteger, nullable=False),
     _time("created_at"),
     _time("updated_at"),
+    # What listings are filtered by, out of the document, NUL replaced. Null: whoever saved the thread knew no such
+    # column.
+    Column("metadata", JSONB),
     PrimaryKeyConstraint(
         "user_id",
         "id",
@@ -125,6 +140,64 @@ attachments = Table(
         "thread_id",
         postgresql_where=text("thread_id IS NOT NULL"),
     ),
+)
+
+feedback = Table(
+    "chatkit_feedback",
+    metadata,
+    _id("user_id"),
+    _id("thread_id"),
+    _id("item_id"),
+    Column("kind", Text, nullable=False),
+    _time("created_at"),
+    _time("updated_at"),
+    PrimaryKeyConstraint("user_id", "thread_id", "item_id", name="chatkit_feedback_pkey"),
+    # Not to the item: deleting a thread would then ask for feedback once for each of its items.
+    ForeignKeyConstraint(
+        ["user_id", "thread_id"],
+        ["chatkit_threads.user_id", "chatkit_threads.id"],
+        name="chatkit_feedback_thread_fkey",
+        ondelete="CASCADE",
+    ),
+)
+
+# Without a foreign key: however an attachment goes, this row stays until its file is deleted too.
+files = Table(
+    "chatkit_files",
+    metadata,
+    _id("user_id"),
+    _id("id"),
+    Column("storage_key", Text, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    # Null until every byte is stored.
+    Column("size", BigInteger),
+    Column("sha256", Text),
+    _time("created_at"),
+    _time("updated_at"),
+    PrimaryKeyConstraint("user_id", "id", name="chatkit_files_pkey"),
+)
+
+file_chunks = Table(
+    "chatkit_file_chunks",
+    metadata,
+    _id("user_id"),
+    _id("file_id"),
+    Column("number", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("user_id", "file_id", "number", name="chatkit_file_chunks_pkey"),
+    ForeignKeyConstraint(
+        ["user_id", "file_id"],
+        ["chatkit_files.user_id", "chatkit_files.id"],
+        name="chatkit_file_chunks_file_fkey",
+        ondelete="CASCADE",
+    ),
+)
+
+# Most files are compressed already. SQLAlchemy has no construct for it.
+event.listen(
+    file_chunks,
+    "after_create",
+    _ddl("ALTER TABLE %(fullname)s ALTER COLUMN data SET STORAGE EXTERNAL"),
 )
 
 supported_revisions = Table(
