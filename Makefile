@@ -69,7 +69,7 @@ requirements: .venv/test  ## pin the newest releases within pyproject.toml's ran
 	$(COMPILE) pyproject.toml --group example --group server --constraints requirements/test.txt --output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --group lint --constraints requirements/test.txt --output-file requirements/lint.txt
 	$(COMPILE) pyproject.toml --extra cli --constraints requirements/test.txt --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra cli --resolution lowest-direct --output-file requirements/oldest.txt
+	$(COMPILE) pyproject.toml --extra cli --extra attachments --resolution lowest-direct --output-file requirements/oldest.txt
 
 clean:  ## remove the environments; the demo's conversations in .demo/ stay
 	rm -rf .venv .venv-oldest .venv-matrix
