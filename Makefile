@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench chaos disconnects load matrix purge moving growth golden requirements clean
+.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench chaos disconnects load matrix purge moving growth uploads history thread-order newcomer screenshots golden requirements clean
 
 demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
 	$(BIN)/python examples/demo.py
@@ -58,6 +58,21 @@ moving: .venv/test  ## export | import of up to 10,000 threads, with the memory 
 
 growth: .venv/test  ## bytes of a row, commands of a turn, and both for a thousand to a hundred million users
 	$(BIN)/python benchmarks/growth.py $(ARGS)
+
+uploads: .venv/test  ## by how much the process grows that takes files of 20 MB, for files on disk and in the database
+	$(BIN)/python benchmarks/uploads.py $(ARGS)
+
+history: .venv/test  ## how long the example's API takes for 50 messages, with a thousand conversations for each user
+	$(BIN)/python benchmarks/history.py $(ARGS)
+
+thread-order: .venv/test  ## what the index for thread_order="updated_at" costs each append
+	$(BIN)/python benchmarks/thread_order.py $(ARGS)
+
+newcomer: .venv/test  ## seconds from a clean clone to the first answer on the page, in Chromium
+	$(BIN)/python benchmarks/newcomer.py $(ARGS)
+
+screenshots: .venv/test  ## docs/images, out of the example in Chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 golden: .venv/test  ## write tests/golden anew from the statements
 	$(BIN)/python -m tests.golden.update

@@ -19,7 +19,6 @@ from chatkit.types import (
 
 from chatkit_pgstore import PostgresStore
 from examples.embedded_postgres import EmbeddedPostgres
-from examples.fastapi_app.attachments import NamesOnly
 from tests.support.proxy import RoundTripProxy
 
 CONTEXT = {"user_id": "somebody"}
@@ -56,7 +55,7 @@ async def measured_commands(server: EmbeddedPostgres) -> dict[str, int]:
         RoundTripProxy("127.0.0.1", server.port) as proxy,
         PostgresStore(proxy.url(server.url()), pool_size=1) as store,
     ):
-        chat = Answering(store, NamesOnly())
+        chat = Answering(store)
         await store.save_thread(ThreadMetadata(id=THREAD, title="Old", created_at=datetime.now(UTC)), CONTEXT)
         first = await _counted(proxy, chat, "threads.create", input=await _message(store, 0))
         turns = [

@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
 
 from chatkit.server import ChatKitServer
-from chatkit.store import Store
+from chatkit.store import AttachmentStore, Store
 from chatkit.types import (
     AssistantMessageContent,
     AssistantMessageContentPartAdded,
     AssistantMessageContentPartDone,
     AssistantMessageContentPartTextDelta,
     AssistantMessageItem,
+    Attachment,
+    AttachmentCreateParams,
+    FileAttachment,
     ThreadItem,
     ThreadItemAddedEvent,
     ThreadItemDoneEvent,
@@ -29,7 +33,6 @@ from typing_extensions import override
 from benchmarks.load_figures import Histogram
 from benchmarks.load_ledger import Ledger
 from chatkit_pgstore import PostgresStore, unique_item_ids
-from examples.fastapi_app.attachments import NamesOnly
 
 PLACEHOLDER_ID = "__fake_id__"
 HISTORY = 20
@@ -44,6 +47,19 @@ class Visitor:
 
     user_id: str
     dice: Random
+
+
+class NamesOnly(AttachmentStore[Visitor]):
+    """Registers attachments without taking their bytes: the load is on the database."""
+
+    @override
+    async def create_attachment(self, input: AttachmentCreateParams, context: Visitor) -> Attachment:
+        """Describe a new attachment, for ChatKit to save."""
+        return FileAttachment(id=f"atc_{token_hex(16)}", name=input.name, mime_type=input.mime_type)
+
+    @override
+    async def delete_attachment(self, attachment_id: str, context: Visitor) -> None:
+        """Do nothing: there is no file."""
 
 
 class ScriptedServer(ChatKitServer[Visitor]):

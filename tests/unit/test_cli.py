@@ -14,7 +14,7 @@ import pytest
 import typer
 
 import chatkit_pgstore
-from chatkit_pgstore import _migrations
+from chatkit_pgstore import _migrations, _revisions
 from chatkit_pgstore.cli import main
 from chatkit_pgstore.cli._ages import age
 from chatkit_pgstore.cli._options import Target
@@ -22,7 +22,7 @@ from chatkit_pgstore.cli._retention import _purged
 from chatkit_pgstore.cli._status_text import told
 from chatkit_pgstore.operations import Contents, Figure, Purged, Status, TableSize
 from tests.support.old_threads import ids_in, leave_alone, write_thread
-from tests.support.tables import fetch, fetch_value
+from tests.support.tables import TABLES, fetch, fetch_value
 
 HEAD = _migrations.head()
 SECRET = "S3cr3t-0f-mine"
@@ -124,7 +124,7 @@ def test_sql_from_the_newest_revision_is_empty(capsys):
 
 def test_sql_from_an_unknown_revision_names_those_there_are(capsys):
     assert main(["sql", "--from", "nowhere"]) == 1
-    assert f"The revisions are: {HEAD}" in capsys.readouterr().err
+    assert f"The revisions are: {', '.join(sorted(_revisions.known()))}." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_what_the_server_has_against_it_is_told_without_what_is_in_a_row(filled_
 def test_migrate_may_turn_row_security_on(empty_database_url, capsys):
     assert main(["migrate", "--database-url", empty_database_url, "--row-security"]) == 0
     query = "SELECT count(*) FROM pg_policies WHERE tablename LIKE 'chatkit%'"
-    assert asyncio.run(fetch_value(empty_database_url, query)) == 3
+    assert asyncio.run(fetch_value(empty_database_url, query)) == len(TABLES)
 
 
 def test_a_table_of_users_that_is_not_there_is_told(empty_database_url, capsys):
@@ -288,6 +288,10 @@ def contents(*, is_exact):
         threads=Figure(1234567, is_exact),
         items=Figure(2, is_exact),
         attachments=Figure(3, is_exact),
+        feedback=Figure(1, is_exact),
+        files=Figure(2, is_exact),
+        bytes_of_files=Figure(2048 if is_exact else None, is_exact),
+        files_to_sweep=Figure(1000 if is_exact else None, is_exact),
         users=Figure(4, is_exact),
         last_activity=Figure(None, is_exact),
     )
@@ -297,6 +301,8 @@ def test_what_is_estimated_is_marked():
     counted, estimated = (told(Status("18.6", HEAD, HEAD, contents(is_exact=each))) for each in (True, False))
     assert "threads               1,234,567\n" in counted
     assert "threads               ~1,234,567\n" in estimated
+    assert "bytes of files        2.0 KiB\nfiles to be swept     1,000\n" in counted
+    assert estimated.count("not counted; --exact does\n") == 2
 
 
 def test_sizes_are_told_in_units_one_can_read():
