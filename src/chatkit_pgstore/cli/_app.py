@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from chatkit_pgstore._failures import underlying
-from chatkit_pgstore.cli import _moving, _retention, _schema
+from chatkit_pgstore.cli import _files, _moving, _retention, _schema
 from chatkit_pgstore.errors import NotFoundError, SchemaOutOfDateError, StoreError
 
 FAILED = 1
@@ -26,6 +26,7 @@ app = typer.Typer(
 _schema.register(app)
 _retention.register(app)
 _moving.register(app)
+_files.register(app)
 
 
 def run(arguments: Sequence[str]) -> int:
