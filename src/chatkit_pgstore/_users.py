@@ -7,12 +7,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, ForeignKeyConstraint, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chatkit_pgstore._failures import underlying
 from chatkit_pgstore._layout import UserType, look_at, table_in, threads_in
 from chatkit_pgstore._settings import UsersTable
+from chatkit_pgstore._tables import attachments, feedback, file_chunks, files, thread_items, threads
 from chatkit_pgstore.errors import ConfigurationError
 
 TYPES: dict[str, UserType] = {
@@ -26,10 +27,11 @@ TYPES: dict[str, UserType] = {
 
 SQL_TYPES: dict[UserType, str] = {"text": 'text COLLATE "C"', "uuid": "uuid", "integer": "integer", "bigint": "bigint"}
 
-REFERRING = ("chatkit_threads", "chatkit_attachments")
-"""Items go with their thread."""
+TABLES = (threads, thread_items, attachments, feedback, files, file_chunks)
+"""The tables of users' rows, each behind those that it refers to."""
 
-OF_A_THREAD = ("chatkit_thread_items", "chatkit_attachments")
+REFERRING = ("chatkit_threads", "chatkit_attachments")
+"""Items and feedback go with their thread. Files stay for the sweep, which deletes their bytes."""
 
 NO_NAMES = ("42601", "42602", "0A000")
 """Syntax error, invalid name, and a name in another database."""
@@ -115,7 +117,7 @@ def adjustment(reference: Reference, users: UsersTable, schema: str | None) -> C
 
 
 def _retype(connection: Connection, schema: str | None, user_type: UserType) -> None:
-    """Give ``user_id`` its type; what refers to a thread changes with it, so that its key is away meanwhile."""
+    """Give ``user_id`` its type; what tables refer to changes with them, so that the keys are away meanwhile."""
     found = connection.execute(look_at(schema)).one()
     if found.user_type == user_type:
         return
@@ -124,15 +126,27 @@ def _retype(connection: Connection, schema: str | None, user_type: UserType) -> 
             f"user_id is {found.user_type} and would become {user_type}, which cannot be done to tables under row "
             "security or distributed by it. Name the table of users first."
         )
-    for table in OF_A_THREAD:
-        _alter(connection, schema, table, f"DROP CONSTRAINT {table}_thread_fkey")
-    for table in ("chatkit_threads", *OF_A_THREAD):
-        _alter(connection, schema, table, f"DROP CONSTRAINT IF EXISTS {table}_user_fkey")
-        change = f"TYPE {SQL_TYPES[user_type]} USING CAST(CAST(user_id AS text) AS {user_type})"
-        _alter(connection, schema, table, f"ALTER COLUMN user_id {change}")
-    for table in OF_A_THREAD:
-        key = f"FOREIGN KEY (user_id, thread_id) REFERENCES {threads_in(schema)} (user_id, id)"
-        _alter(connection, schema, table, f"ADD CONSTRAINT {table}_thread_fkey {key} ON DELETE CASCADE")
+    ours = [table for table in TABLES if _stands(connection, schema, table.name)]
+    keys = [(table.name, key) for table in ours for key in table.foreign_key_constraints]
+    for name, key in keys:
+        _alter(connection, schema, name, f"DROP CONSTRAINT {key.name}")
+    change = f"TYPE {SQL_TYPES[user_type]} USING CAST(CAST(user_id AS text) AS {user_type})"
+    for table in ours:
+        _alter(connection, schema, table.name, f"DROP CONSTRAINT IF EXISTS {table.name}_user_fkey")
+        _alter(connection, schema, table.name, f"ALTER COLUMN user_id {change}")
+    for name, key in keys:
+        _alter(connection, schema, name, f"ADD CONSTRAINT {key.name} {_definition(schema, key)}")
+
+
+def _stands(connection: Connection, schema: str | None, table: str) -> bool:
+    # A migration of the host's may ask for an older revision, which has fewer tables.
+    return connection.scalar(select(func.to_regclass(table_in(schema, table)))) is not None
+
+
+def _definition(schema: str | None, key: ForeignKeyConstraint) -> str:
+    columns, referred = ", ".join(key.column_keys), ", ".join(each.column.name for each in key.elements)
+    place = table_in(schema, key.referred_table.name)
+    return f"FOREIGN KEY ({columns}) REFERENCES {place} ({referred}) ON DELETE {key.ondelete}"
 
 
 def _refer(connection: Connection, schema: str | None, table: str, reference: Reference) -> None:
@@ -160,5 +174,5 @@ def _explained(users: UsersTable, reference: Reference) -> Generator[None, None,
                 raise
         raise ConfigurationError(
             f"user_id cannot refer to {users.name}.{users.column}: there are conversations of users {problem}. Add or "
-            "erase these users first. Nothing was changed."
+            "erase these users first, and sweep the files that erasing leaves. Nothing was changed."
         ) from error

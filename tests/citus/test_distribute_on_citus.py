@@ -44,7 +44,7 @@ async def test_filled_tables_are_distributed_once_and_nothing_is_missing(store, 
     await store.initialize()
     assert (await contents(store), await counts(citus_url, migrated_schema)) == before
     second = await distribute(store)
-    assert (len(first.done), second.done) == (7, ())
+    assert (len(first.done), second.done) == (10, ())
     assert second.shards == first.shards > 1
     for table in TABLES:
         assert await fetch_value(citus_url, f"SELECT pg_relation_size('{migrated_schema}.{table}')") == 0
@@ -55,7 +55,7 @@ async def test_what_belongs_together_is_side_by_side(citus_url, distributed_sche
     query = "SELECT DISTINCT colocationid FROM pg_dist_partition WHERE logicalrelid = ANY ($1::text[]::regclass[])"
     assert len(await fetch(citus_url, query, names)) == 1
     keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1::text[]::regclass[])"
-    assert await fetch_value(citus_url, keys, names) == 2
+    assert await fetch_value(citus_url, keys, names) == 4
 
 
 def task_counts(value):
@@ -73,7 +73,9 @@ PLANNED = [name for name in statements_by_name(Layout()) if name not in ("append
 @pytest.mark.parametrize("name", PLANNED)
 async def test_a_statement_is_sent_to_one_shard(name, citus_url, distributed_schema):
     statement = statements_by_name(Layout(distributed_schema, distributed=True))[name]
-    values = dict.fromkeys(("thread", "item", "attachment"), "{}") | {"limit": 5, "created_at": "2026-01-02"}
+    values = dict.fromkeys(("thread", "item", "attachment", "metadata"), "{}")
+    values |= dict.fromkeys(("item_ids", "thread_ids"), "{alice}")
+    values |= {"limit": 5, "created_at": "2026-01-02", "after_time": "2026-01-02"}
     arguments = ", ".join(literal(values.get(each, "alice")) for each in statement.parameters)
     connection = await asyncpg.connect(citus_url)
     try:

@@ -12,6 +12,7 @@ from tests.support.samples import ids_of
 from tests.support.tables import TABLES, fetch_value
 
 ITEMS = ["msg_a", "msg_b", "msg_c", "tc_done"]
+FILLED, NOTHING = [2, 8, 4, 1, 0, 0], [0] * len(TABLES)
 
 
 @pytest.fixture
@@ -28,6 +29,11 @@ async def rows_of(user_id, url, schema):
     ]
 
 
+async def fill_and_rate(store, user):
+    await fill(store, {"user_id": user})
+    await store.save_feedback("thr_1", ["msg_a"], "positive", {"user_id": user})
+
+
 async def exported(store, *users):
     return [line async for line in export_users(store, *users)]
 
@@ -40,7 +46,7 @@ async def lines(some):
 @pytest.mark.parametrize("user_id", ["old", None], ids=["of one user", "of all"])
 async def test_purge_deletes_what_is_old_and_nothing_else(user_id, store, citus_url, distributed_schema):
     for user in ("old", "older", "young"):
-        await fill(store, {"user_id": user})
+        await fill_and_rate(store, user)
     for table in ("chatkit_threads", "chatkit_attachments"):
         aged = f"UPDATE {distributed_schema}.{table} SET updated_at = now() - interval '90 days' WHERE user_id = ANY"
         await execute(citus_url, f"{aged} (ARRAY['old', 'older'])")
@@ -48,25 +54,26 @@ async def test_purge_deletes_what_is_old_and_nothing_else(user_id, store, citus_
     purged = await purge(store, timedelta(days=30), user_id=user_id)
     assert (purged.threads, purged.attachments, purged.passed_by) == (counted.threads, counted.attachments, 0)
     assert purged.threads == (2 if user_id else 4)
-    assert await rows_of("old", citus_url, distributed_schema) == [0, 0, 0]
-    assert await rows_of("older", citus_url, distributed_schema) == ([2, 8, 4] if user_id else [0, 0, 0])
-    assert await rows_of("young", citus_url, distributed_schema) == [2, 8, 4]
+    assert await rows_of("old", citus_url, distributed_schema) == NOTHING
+    assert await rows_of("older", citus_url, distributed_schema) == (FILLED if user_id else NOTHING)
+    assert await rows_of("young", citus_url, distributed_schema) == FILLED
     for user in ("older", "young"):
         await erase(store, user)
 
 
 async def test_erase_leaves_nothing_of_a_user_and_all_of_others(store, citus_url, distributed_schema):
     for user in ("erased", "kept"):
-        await fill(store, {"user_id": user})
+        await fill_and_rate(store, user)
     receipt = await erase(store, "erased")
-    assert (receipt.threads, receipt.items, receipt.attachments) == (2, 8, 4)
-    assert await rows_of("erased", citus_url, distributed_schema) == [0, 0, 0]
+    assert (receipt.threads, receipt.items, receipt.attachments, receipt.feedback) == (2, 8, 4, 1)
+    assert receipt.files_to_sweep == 0
+    assert await rows_of("erased", citus_url, distributed_schema) == NOTHING
     assert await ids_of(store, context={"user_id": "kept"}) == ITEMS
 
 
 async def test_what_was_exported_comes_back_equal(store):
     for user in ("first", "second"):
-        await fill(store, {"user_id": user})
+        await fill_and_rate(store, user)
     before = await exported(store, "first", "second")
     await erase(store, "first")
     await import_users(store, lines(before))

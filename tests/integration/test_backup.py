@@ -13,7 +13,7 @@ from tests.support.calls import CALLS, fill
 from tests.support.catalog import catalog_of
 from tests.support.databases import create_database, drop_database, execute
 from tests.support.samples import ALICE, ids_of, message
-from tests.support.tables import dump
+from tests.support.tables import add_feedback_and_files, dump
 
 BACKUP = DOCS / "how-to" / "backup.md"
 
@@ -44,6 +44,7 @@ async def test_what_is_restored_elsewhere_is_the_same(store, make_store, databas
         await fill(store, context)
         await call.made(store, 1, context)
     await fill(store)
+    await add_feedback_and_files(database_url)
     await execute(database_url, "CREATE TABLE orders (id int)")
     save, restore = blocks(BACKUP, "bash")
     run(save, tmp_path, database_url, new_database_url)

@@ -13,11 +13,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from chatkit_pgstore import SchemaOutOfDateError
 from tests.support.dawdling import slow_down
 from tests.support.old_threads import ids_in, leave_alone, write_many, write_thread
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.samples import ALICE, BOB
-from tests.support.tables import dump, fetch, fetch_value
+from tests.support.tables import add_feedback_and_files, dump, fetch, fetch_value
 from tests.support.users import USERS, UUIDS, create_users
 from tests.support.waiting import eventually_true
 
@@ -131,9 +132,19 @@ async def test_erase_prints_a_receipt(filled):
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "Erased the user 'alice' at 20" in finished.stdout
     assert "threads      2\n" in finished.stdout
+    assert "feedback     0\nNo row of this user was left. Not touched" in finished.stdout
     assert "backups" in finished.stdout
     assert await dump(filled, "bob") == bobs
     assert await ids_in(filled) == ["old_2"]
+
+
+async def test_a_receipt_says_how_many_files_are_left_to_be_swept(filled):
+    await add_feedback_and_files(filled)
+    finished = run(filled, "erase", "--user", "alice", "--yes")
+    told = "feedback     4\nOf this user 4 files are left to the next sweep, and no other row. Not touched"
+    assert told in finished.stdout
+    receipt = json.loads(run(filled, "erase", "--user", "bob", "--yes", "--json").stdout)
+    assert (receipt["feedback"], receipt["files_to_sweep"]) == (2, 2)
 
 
 async def test_erase_prints_a_receipt_for_scripts(filled):
@@ -199,6 +210,17 @@ async def test_migrate_refers_to_the_host_s_users(empty_database_url):
     finished = run(empty_database_url, "erase", "--user", "alice", "--yes")
     assert (finished.returncode, finished.stdout) == (1, "")
     assert "There is no user 'alice'" in finished.stderr
+
+
+async def test_migrate_makes_the_index_that_an_order_of_threads_needs(empty_database_url, make_store):
+    assert run(empty_database_url, "migrate").returncode == 0
+    store = await make_store(empty_database_url, thread_order="updated_at")
+    with pytest.raises(SchemaOutOfDateError, match="chatkit-pgstore migrate --thread-order updated_at"):
+        await store.initialize(migrate=False)
+    finished = run(empty_database_url, "migrate", "--thread-order", "updated_at")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    await store.initialize(migrate=False)
+    assert run(empty_database_url, "migrate", "--thread-order", "title").returncode == 2
 
 
 async def test_a_schema_of_their_own(empty_database_url):

@@ -7,14 +7,14 @@ from chatkit.store import NotFoundError
 from chatkit.types import InferenceOptions, Page, UserMessageItem
 
 from chatkit_pgstore import SourceStoreError, UnknownUserError, UnstorableItemError, UsersTable
-from chatkit_pgstore.operations import copy_user
+from chatkit_pgstore.operations import _copy, copy_user
 from chatkit_pgstore.testing import MemoryStore, StoreContract
 from tests.conformance.runner import PARTS, failing_tests
 from tests.conformance.simple_store import SimpleStore
 from tests.support.histories import history, write_history
 from tests.support.samples import ALICE, BOB, MOMENT, attachment, ids_of, items_of, message, thread, tool_call
 from tests.support.sqlite_store import SQLiteStore, context_of
-from tests.support.tables import dump, fetch_value
+from tests.support.tables import dump, fetch, fetch_value
 from tests.support.users import ALL_IDS, USERS, create_users
 
 HERS = context_of("alice")
@@ -100,6 +100,75 @@ async def test_a_history_out_of_sqlite_is_equal(store, sqlite_store):
     copied = await copy_user(sqlite_store, store, "alice", context=context_of)
     assert copied.differences == ()
     assert await history(store) == await history(sqlite_store, HERS)
+
+
+async def rated(store):
+    """Return what alice thinks of the items of a thread, by their ids."""
+    return {item_id: each.kind for item_id, each in (await store.load_feedback("thr_1", ALICE)).items()}
+
+
+async def test_feedback_out_of_a_store_that_keeps_it_is_equal(store, source, empty_database_url, make_store):
+    await source.save_feedback("thr_1", ["msg_a", "msg_b"], "positive", ALICE)
+    await source.save_feedback("thr_1", ["msg_c"], "negative", ALICE)
+    other = await make_store(empty_database_url)
+    await other.initialize()
+    for old, new in ((source, store), (store, other)):
+        copied = await copy_user(old, new, "alice")
+        assert (copied.feedback, copied.written, copied.differences) == (3, 7, ())
+        assert await rated(new) == {"msg_a": "positive", "msg_b": "positive", "msg_c": "negative"}
+
+
+async def test_a_changed_mind_is_copied_and_what_is_equal_is_not_written_again(store, source, database_url):
+    await source.save_feedback("thr_1", ["msg_a", "msg_b"], "positive", ALICE)
+    await copy_user(source, store, "alice")
+    await source.save_feedback("thr_1", ["msg_b"], "negative", ALICE)
+    assert (await copy_user(source, store, "alice")).written == 1
+    assert await rated(store) == {"msg_a": "positive", "msg_b": "negative"}
+    before = await dump(database_url)
+    assert (await copy_user(source, store, "alice")).written == 0
+    assert await dump(database_url) == before
+
+
+async def test_feedback_whose_item_is_gone_is_not_copied(store, source, database_url, empty_database_url, make_store):
+    await source.save_feedback("thr_1", ["msg_a", "msg_b"], "positive", ALICE)
+    await copy_user(source, store, "alice")
+    await fetch(database_url, "DELETE FROM chatkit_thread_items WHERE id = 'msg_a'")
+    other = await make_store(empty_database_url)
+    await other.initialize()
+    copied = await copy_user(store, other, "alice")
+    assert (copied.feedback, copied.differences) == (1, ())
+    assert await rated(other) == {"msg_b": "positive"}
+
+
+async def test_feedback_on_this_side_alone_stays(store, source):
+    await copy_user(source, store, "alice")
+    await store.save_feedback("thr_1", ["msg_c"], "negative", ALICE)
+    assert (await copy_user(source, store, "alice")).differences == ()
+    await source.save_feedback("thr_1", ["msg_a"], "positive", ALICE)
+    await copy_user(source, store, "alice")
+    assert await rated(store) == {"msg_a": "positive", "msg_c": "negative"}
+
+
+async def test_feedback_that_changes_meanwhile_is_named(store, source, monkeypatch):
+    await source.save_feedback("thr_1", ["msg_b"], "positive", ALICE)
+    compare = _copy.compared
+
+    async def change_and_compare(theirs, ours):
+        await source.save_feedback("thr_1", ["msg_b"], "negative", ALICE)
+        return await compare(theirs, ours)
+
+    monkeypatch.setattr(_copy, "compared", change_and_compare)
+    [difference] = (await copy_user(source, store, "alice")).differences
+    assert str(difference) == "item 'msg_b' of thread 'thr_1' has other feedback in the database"
+
+
+async def test_feedback_that_cannot_be_read_is_an_error_of_the_other_store(store, source):
+    async def load_feedback(thread_id, context):
+        raise RuntimeError("no such table")
+
+    source.load_feedback = load_feedback
+    with pytest.raises(SourceStoreError, match=r"MemoryStore.load_feedback\('thr_1'\): RuntimeError"):
+        await copy_user(source, store, "alice")
 
 
 async def test_the_context_may_be_made_asynchronously(store, source):

@@ -15,13 +15,16 @@ from tests.support.citus_stand_in import install
 from tests.support.databases import execute
 from tests.support.locks import locked_threads
 from tests.support.samples import ids_of
-from tests.support.tables import TABLES, dump, fetch, fetch_value
+from tests.support.tables import TABLES, add_feedback_and_files, dump, fetch, fetch_value
 
 ASKED = "SELECT what FROM asked ORDER BY id"
 THE_TABLES = [
     "chatkit_threads by user_id beside none",
     "chatkit_thread_items by user_id beside public.chatkit_threads",
     "chatkit_attachments by user_id beside public.chatkit_threads",
+    "chatkit_feedback by user_id beside public.chatkit_threads",
+    "chatkit_files by user_id beside public.chatkit_threads",
+    "chatkit_file_chunks by user_id beside public.chatkit_threads",
 ]
 EVERYWHERE = ["chatkit_schema_version everywhere", "chatkit_supported_revisions everywhere"]
 THE_FUNCTIONS = [
@@ -29,6 +32,8 @@ THE_FUNCTIONS = [
     "chatkit_replace_item by of_user beside public.chatkit_threads",
 ]
 EMPTIED = [f"{table} emptied here" for table in reversed(TABLES)]
+OF_FILLED = EMPTIED[-3:]
+"""Of those that `fill` fills."""
 FOREIGN_KEYS = """
     SELECT conrelid::regclass::text AS table, conname, pg_get_constraintdef(oid) AS key, convalidated
     FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2
@@ -60,6 +65,7 @@ async def test_empty_tables_are_distributed_by_user_side_by_side(store, cluster_
 
 async def test_of_filled_tables_the_coordinators_own_copy_goes(store, cluster_url):
     await fill(store)
+    await add_feedback_and_files(cluster_url)
     rows = {table: await fetch_value(cluster_url, f"SELECT count(*) FROM {table}") for table in TABLES}
     await distribute(store)
     assert await asked(cluster_url) == [*THE_TABLES, *EVERYWHERE, *THE_FUNCTIONS, *EMPTIED]
@@ -87,7 +93,7 @@ async def test_what_is_there_of_an_interrupted_run_is_left_alone(store, cluster_
         "SELECT create_reference_table('chatkit_schema_version'); TRUNCATE asked",
     )
     found = await distribute(store)
-    assert await asked(cluster_url) == [*THE_TABLES[1:], *EVERYWHERE[1:], *THE_FUNCTIONS, *EMPTIED]
+    assert await asked(cluster_url) == [*THE_TABLES[1:], *EVERYWHERE[1:], *THE_FUNCTIONS, *OF_FILLED]
     assert found.done[:2] == ("public.chatkit_thread_items", "public.chatkit_attachments")
 
 
@@ -109,7 +115,7 @@ async def test_a_run_that_was_interrupted_before_it_cleaned_up_does_so_the_next_
         await distribute(store)
     await execute(cluster_url, "ALTER TABLE asked DROP CONSTRAINT no")
     assert (await distribute(store)).done == ()
-    assert (await asked(cluster_url))[-3:] == EMPTIED
+    assert (await asked(cluster_url))[-3:] == OF_FILLED
 
 
 async def test_a_function_of_an_older_release_is_replaced(store, cluster_url):
@@ -130,8 +136,8 @@ async def test_in_a_schema_of_its_own(schema, empty_database_url, make_store):
     await store.initialize()
     await fill(store)
     await distribute(store)
-    assert await fetch_value(empty_database_url, "SELECT count(*) FROM pg_dist_partition WHERE partmethod = 'h'") == 3
-    assert len(await asked(empty_database_url)) == 10
+    assert await fetch_value(empty_database_url, "SELECT count(*) FROM pg_dist_partition WHERE partmethod = 'h'") == 6
+    assert len(await asked(empty_database_url)) == 13
     assert (await distribute(store)).done == ()
 
 
@@ -166,11 +172,11 @@ async def test_users_whom_every_machine_has_keep_their_keys(store_with_users, cl
         "SET citus.multi_shard_modify_mode = 'sequential'; SELECT create_reference_table('app.users'); TRUNCATE asked;"
         # What Citus makes of tables that refer to one: local tables of its own.
         "INSERT INTO pg_dist_partition SELECT unnest(ARRAY['chatkit_threads', 'chatkit_thread_items', "
-        "'chatkit_attachments'])::regclass, 'n', NULL, 0, 's'",
+        "'chatkit_attachments', 'chatkit_feedback'])::regclass, 'n', NULL, 0, 's'",
     )
     await distribute(store_with_users)
-    assert (await asked(cluster_url))[:3] == THE_TABLES
-    assert len(keys) == 4
+    assert (await asked(cluster_url))[:6] == THE_TABLES
+    assert len(keys) == 6
     assert await fetch(cluster_url, FOREIGN_KEYS) == keys
 
 

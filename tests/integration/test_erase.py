@@ -13,11 +13,9 @@ from tests.support.old_threads import write_many, write_thread, write_two_users
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.roles import role_of
 from tests.support.samples import ALICE, thread
-from tests.support.tables import dump, fetch, fetch_value
+from tests.support.tables import EMPTY, add_feedback_and_files, dump, fetch, fetch_value
 from tests.support.users import ALL_IDS, USERS, create_users
 from tests.support.waiting import eventually_true
-
-NOTHING = {"chatkit_threads": [], "chatkit_thread_items": [], "chatkit_attachments": []}
 
 
 @pytest.fixture
@@ -27,11 +25,25 @@ async def filled(store):
     return store
 
 
+FILES = ("chatkit_files", "chatkit_file_chunks")
+
+
 async def test_everything_of_the_user_goes_and_nothing_of_another(filled, database_url):
-    bobs = await dump(database_url, "bob")
+    await add_feedback_and_files(database_url)
+    bobs, before = await dump(database_url, "bob"), await dump(database_url, "alice")
     await erase(filled, "alice")
-    assert await dump(database_url, "alice") == NOTHING
+    assert await dump(database_url, "alice") == EMPTY | {table: before[table] for table in FILES}
     assert await dump(database_url, "bob") == bobs
+    assert [len(before[table]) for table in (*FILES, "chatkit_feedback")] == [4, 4, 4]
+
+
+async def test_the_receipt_counts_feedback_and_what_a_sweep_has_to_delete(filled, database_url):
+    await add_feedback_and_files(database_url)
+    receipt = await erase(filled, "alice")
+    assert (receipt.feedback, receipt.files_to_sweep) == (4, 4)
+    assert (await erase(filled, "alice")).files_to_sweep == 4
+    await fetch(database_url, "DELETE FROM chatkit_files WHERE user_id = 'alice'")
+    assert (await erase(filled, "alice")).files_to_sweep == 0
 
 
 async def test_the_receipt_says_what_went_and_from_where(filled, database_url):
@@ -93,7 +105,7 @@ async def test_what_the_user_writes_meanwhile_goes_too(filled, database_url, mon
     written_between_the_rounds(monkeypatch, database_url, 3)
     receipt = await erase(filled, "alice")
     assert receipt.threads == 2 + 3
-    assert await dump(database_url, "alice") == NOTHING
+    assert await dump(database_url, "alice") == EMPTY
 
 
 async def test_a_user_who_goes_on_writing_has_to_be_signed_out(filled, database_url, monkeypatch):
@@ -122,7 +134,7 @@ async def test_a_write_under_way_is_waited_for_and_its_item_goes_too(filled, dat
     await transaction.commit()
     await writer.close()
     assert (await erasing).items == 7
-    assert await dump(database_url, "alice") == NOTHING
+    assert await dump(database_url, "alice") == EMPTY
 
 
 async def test_a_user_of_many_threads_is_erased_whatever_time_out_the_role_has(database_url, make_store):
@@ -131,7 +143,7 @@ async def test_a_user_of_many_threads_is_erased_whatever_time_out_the_role_has(d
     impatient = await make_store(f"{database_url}?options=-c%20statement_timeout%3D250ms")
     receipt = await erase(impatient, "user_0")
     assert (receipt.threads, receipt.items, receipt.attachments) == (30_000, 90_000, 60_000)
-    assert await dump(database_url) == NOTHING
+    assert await dump(database_url) == EMPTY
 
 
 @pytest.mark.parametrize("ids", ALL_IDS, ids=str)
@@ -167,7 +179,7 @@ async def test_behind_a_transaction_pooler(filled, database_url):
     with running_pgbouncer(database_url) as url:
         async with PostgresStore(url, pooler="transaction") as store:
             assert (await erase(store, "alice")).items == 6
-    assert await dump(database_url, "alice") == NOTHING
+    assert await dump(database_url, "alice") == EMPTY
 
 
 async def test_the_application_s_role_may_do_it_under_row_security(filled, database_url, make_store):
@@ -177,7 +189,7 @@ async def test_the_application_s_role_may_do_it_under_row_security(filled, datab
         store = await make_store(url)
         assert (await erase(store, "alice")).threads == 2
         await store.close()
-    assert await dump(database_url, "alice") == NOTHING
+    assert await dump(database_url, "alice") == EMPTY
     assert await dump(database_url, "bob") == bobs
 
 

@@ -17,7 +17,7 @@ from tests.support.histories import write_history
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.roles import role_of
 from tests.support.samples import ALICE, BOB, attachment, ids_of, message, thread
-from tests.support.tables import fetch
+from tests.support.tables import add_feedback_and_files, fetch
 from tests.support.users import ALL_IDS, USERS, create_users
 
 ODD_DOCUMENTS = [
@@ -41,35 +41,49 @@ def kinds(lines):
     return [parsed(line)["kind"] for line in lines]
 
 
-async def test_a_file_says_what_it_is_and_counts_what_it_has(store):
+async def test_a_file_says_what_it_is_and_counts_what_it_has(store, database_url):
     await fill(store)
+    await add_feedback_and_files(database_url)
     lines = await exported(store)
-    assert parsed(lines[0]) == {"kind": "export", "version": "1", "chatkit": parsed(lines[0])["chatkit"]}
+    assert parsed(lines[0]) == {"kind": "export", "version": "2", "chatkit": parsed(lines[0])["chatkit"]}
     assert parsed(lines[1]) == {"kind": "user", "user_id": "alice"}
-    assert kinds(lines[2:-2]) == [*["thread", *["item"] * 4] * 2, *["attachment"] * 4]
-    assert parsed(lines[-2]) == {"kind": "end", "user_id": "alice", "threads": "2", "items": "8", "attachments": "4"}
+    assert kinds(lines[2:-2]) == [*["thread", *["item"] * 4] * 2, *["attachment"] * 4, *["feedback"] * 4]
+    counts = {"threads": "2", "items": "8", "attachments": "4", "feedback": "4"}
+    assert parsed(lines[-2]) == {"kind": "end", "user_id": "alice", **counts}
     assert parsed(lines[-1]) == {"kind": "complete", "users": "1"}
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
 
 
+async def test_feedback_whose_item_is_gone_is_left_out(store, database_url):
+    await fill(store)
+    await add_feedback_and_files(database_url)
+    await fetch(database_url, "DELETE FROM chatkit_thread_items WHERE sort_key = 1")
+    feedback = [line for line in map(parsed, await exported(store)) if line["kind"] == "feedback"]
+    assert [line["feedback"] for line in feedback] == ["negative", "negative"]
+
+
 async def test_a_line_has_every_column_of_its_row(store, database_url):
     await write_history(store, threads=2)
+    await add_feedback_and_files(database_url)
     lines = [json.loads(line) for line in await exported(store)]
-    for table, names in (await rows(database_url, "alice")).items():
-        kind = {"chatkit_threads": "thread", "chatkit_thread_items": "item", "chatkit_attachments": "attachment"}[table]
+    kinds_of_lines = ("thread", "item", "attachment", "feedback")
+    for kind, names in zip(kinds_of_lines, (await rows(database_url, "alice")).values(), strict=True):
         found = [as_row(line, kind) for line in lines if line["kind"] == kind]
-        assert sorted(map(repr, found)) == sorted(repr(row_as_data(row, kind)) for row in names)
+        assert sorted(map(repr, found)) == sorted(repr(row_as_data(row, kind)) for row in names) != []
 
 
 def as_row(line, kind):
-    row = {**line, kind: line["document"]}
-    del row["kind"], row["document"]
+    row = {**line, kind: line["document"]} if kind != "feedback" else {**line, "kind": line["feedback"]}
+    row.pop("document" if kind != "feedback" else "feedback")
+    row.pop("kind" if kind != "feedback" else "document", None)
     times = {name: datetime.fromisoformat(row[name]) for name in ("created_at", "updated_at")}
     return sorted((row | times).items())
 
 
 def row_as_data(row, kind):
-    return sorted((name, json.loads(value) if name == kind else value) for name, value in row)
+    # What is made of a document does not travel.
+    moved = [(name, value) for name, value in row if name != "metadata"]
+    return sorted((name, json.loads(value) if name == kind else value) for name, value in moved)
 
 
 @pytest.mark.parametrize("document", ODD_DOCUMENTS)

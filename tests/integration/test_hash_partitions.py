@@ -14,7 +14,7 @@ from tests.support.partitions import PARTITIONS, partition
 from tests.support.plans import literal
 from tests.support.samples import ids_of
 from tests.support.shared import shared_database
-from tests.support.tables import TABLES, fetch, fetch_value
+from tests.support.tables import TABLES, add_feedback_and_files, fetch, fetch_value
 
 USERS = [{"user_id": f"user_{number}"} for number in range(20)]
 
@@ -33,6 +33,7 @@ class TestContract(ContractOnAlteredTables):
 async def test_rows_that_were_there_move_into_partitions(store, database_url):
     for user in USERS:
         await fill(store, user)
+    await add_feedback_and_files(database_url)
     counts = [await fetch_value(database_url, f"SELECT count(*) FROM {table}") for table in TABLES]
     await partition(database_url)
     assert [await fetch_value(database_url, f"SELECT count(*) FROM {table}") for table in TABLES] == counts
@@ -44,7 +45,9 @@ async def test_rows_that_were_there_move_into_partitions(store, database_url):
 
 @pytest.mark.parametrize("statement", statements_by_name(Layout()).values(), ids=lambda statement: statement.name)
 async def test_a_statement_touches_the_partitions_of_one_user_alone(statement, shared_database_url):
-    values = dict.fromkeys(("thread", "item", "attachment"), "{}") | {"limit": 5, "created_at": "2026-01-02"}
+    values = dict.fromkeys(("thread", "item", "attachment", "metadata"), "{}")
+    values |= dict.fromkeys(("item_ids", "thread_ids"), "{alice}")
+    values |= {"limit": 5, "created_at": "2026-01-02", "after_time": "2026-01-02"}
     arguments = ", ".join(literal(values.get(name, "alice")) for name in statement.parameters)
     connection = await asyncpg.connect(shared_database_url)
     try:

@@ -32,23 +32,31 @@ from chatkit_pgstore.testing.contract import _samples
 from tests.integration.test_export import BROKEN_DOCUMENTS, ODD_DOCUMENTS, insert_thread
 from tests.support.calls import fill
 from tests.support.databases import execute
-from tests.support.files_of_export import exported, imported, parsed, rows
+from tests.support.files_of_export import MOVED, exported, imported, parsed, rows
 from tests.support.histories import history, write_history
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.roles import GRANTS, role_of
 from tests.support.samples import ALICE, BOB, ids_of, message, thread
 from tests.support.shared import shared_database
-from tests.support.tables import dump, fetch, fetch_value
+from tests.support.tables import add_feedback_and_files, dump, fetch, fetch_value
 from tests.support.users import ALL_IDS, BIGINTS, USERS, create_users
 from tests.support.waiting import eventually_true
 
-NOTHING = {"chatkit_threads": [], "chatkit_thread_items": [], "chatkit_attachments": []}
+NOTHING: dict[str, list[object]] = {table: [] for table in MOVED}
 
 
 @pytest.fixture
 async def lines(store):
     """The file of a user with two threads of four items, and four attachments: 18 lines."""
     await fill(store)
+    return await exported(store)
+
+
+@pytest.fixture
+async def rated_lines(store, database_url):
+    """The same, with feedback on two items of each thread, in lines 17 to 20 of 22."""
+    await fill(store)
+    await add_feedback_and_files(database_url)
     return await exported(store)
 
 
@@ -59,12 +67,14 @@ def others(lines, user="bob"):
 
 async def test_every_type_comes_back_equal_in_every_column(store, database_url):
     await write_history(store, threads=3)
+    await add_feedback_and_files(database_url)
     before, seen = await rows(database_url, "alice"), await history(store)
     found = await imported(store, others(await exported(store)))
     assert await rows(database_url, "bob") == before
     assert await history(store, BOB) == seen
     counts = [len(before[table]) for table in NOTHING]
     assert found == Imported(1, *counts, already_there=0, unreadable=0)
+    assert await fetch_value(database_url, "SELECT count(*) FROM chatkit_files WHERE user_id = 'bob'") == 0
 
 
 async def test_the_conversation_goes_on_behind_what_was_imported(store, lines):
@@ -85,6 +95,7 @@ async def test_odd_documents_come_back_to_the_letter(store, database_url, docume
 @pytest.mark.parametrize("sizes", [(1, 2**20), (3, 2**20), (1000, 1)])
 async def test_the_size_of_the_batches_changes_nothing(store, database_url, monkeypatch, sizes):
     await write_history(store, threads=2)
+    await add_feedback_and_files(database_url)
     monkeypatch.setattr(_import_batch, "ROWS_PER_BATCH", sizes[0])
     monkeypatch.setattr(_import_batch, "CHARACTERS_PER_BATCH", sizes[1])
     monkeypatch.setattr(_import_lines, "BYTES_PER_READ", 100)
@@ -95,7 +106,7 @@ async def test_the_size_of_the_batches_changes_nothing(store, database_url, monk
 
 async def test_a_second_import_changes_nothing(store, lines, database_url):
     before = await dump(database_url)
-    assert await imported(store, lines) == Imported(1, 2, 8, 4, already_there=14)
+    assert await imported(store, lines) == Imported(1, 2, 8, 4, 0, already_there=14)
     assert await dump(database_url) == before
 
 
@@ -210,7 +221,12 @@ async def test_a_file_that_ends_within_a_line_is_told_and_changes_nothing(store,
 DAMAGES = {
     "no JSON": (1, "{", "", "it is no JSON"),
     "another format": (1, '"kind":"export"', '"kind":"backup"', 'its "kind" is none that an export has'),
-    "a newer version": (1, '"version":1', '"version":2,"more":{}', "of version 2, and this release reads version 1"),
+    "a newer version": (
+        1,
+        '"version":2',
+        '"version":3,"more":{}',
+        "of version 3, and this release reads versions 1 to 2",
+    ),
     "a number alone": (2, '{"kind":"user","user_id":"alice"}', "5", "it is no JSON object"),
     "no kind": (2, '"kind":"user",', "", 'it has no "kind"'),
     "an empty user": (2, '"alice"', '""', "user_id: value_error"),
@@ -273,12 +289,17 @@ DAMAGES = {
         '"thread_id":"thr_9"',
         "'thr_9' does not stand before it",
     ),
-    "a count that is wrong": (17, '"items":8', '"items":9', "counts 2 threads, 9 items and 4 attachments"),
+    "a count that is wrong": (
+        17,
+        '"items":8',
+        '"items":9',
+        "counts 2 threads, 9 items, 4 attachments and 0 of feedback, and there were 2, 8, 4 and 0",
+    ),
     "a count below zero": (17, '"items":8', '"items":-8', "items: greater_than_equal"),
     "the end of another user": (17, '"alice"', '"bob"', "ends user 'bob'"),
     "a line of another place": (
         17,
-        '"kind":"end","user_id":"alice","threads":2,"items":8,"attachments":4',
+        '"kind":"end","user_id":"alice","threads":2,"items":8,"attachments":4,"feedback":0',
         '"kind":"user","user_id":"eve"',
         'is of kind "user", where "thread" or "item"',
     ),
@@ -300,6 +321,96 @@ async def test_a_damaged_line_is_named_and_nothing_is_changed(store, lines, data
     assert str(caught.value).endswith("Nothing was imported.")
     assert "Hello" not in str(caught.value)
     assert await dump(database_url) == before
+
+
+DAMAGED_FEEDBACK = {
+    "feedback twice": (18, '"item_id":"msg_b"', '"item_id":"msg_a"', "ids have to ascend"),
+    "feedback on an item that is not there": (18, '"item_id":"msg_b"', '"item_id":"msg_bb"', "item 'msg_bb' of thread"),
+    "feedback in a thread that is not there": (20, '"thr_2"', '"thr_3"', "of thread 'thr_3' does not stand before it"),
+    "feedback that says nothing": (17, '"feedback":"positive",', "", "feedback: missing"),
+    "feedback with a document": (17, "}", ',"document":{}}', 'of kind "feedback" has no document'),
+    "feedback with a text": (17, "}", ',"document_text":"{}"}', "document_text: extra_forbidden"),
+    "a count of feedback that is wrong": (21, '"feedback":4', '"feedback":5', "4 attachments and 5 of feedback"),
+    "feedback that is not counted": (21, ',"feedback":4', "", "4 attachments and 0 of feedback"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_FEEDBACK)
+async def test_damaged_feedback_is_named_and_nothing_is_changed(store, rated_lines, database_url, damage):
+    number, old, new, told = DAMAGED_FEEDBACK[damage]
+    before = await dump(database_url)
+    assert old in rated_lines[number - 1]
+    rated_lines[number - 1] = rated_lines[number - 1].replace(old, new)
+    with pytest.raises(DamagedExportError, match=re.escape(told)) as caught:
+        await imported(store, rated_lines, user_id="mallory")
+    assert str(caught.value).endswith("Nothing was imported.")
+    assert await dump(database_url) == before
+
+
+async def test_feedback_that_changed_since_is_an_error(store, rated_lines, database_url):
+    assert (await imported(store, rated_lines)).already_there == 18
+    await store.save_feedback("thr_2", ["msg_b"], "positive", ALICE)
+    before = await dump(database_url)
+    with pytest.raises(DamagedExportError, match="Line 20 .* user 'alice' has feedback 'msg_b' already, and it is an"):
+        await imported(store, rated_lines)
+    assert await dump(database_url) == before
+
+
+async def test_feedback_that_is_gone_is_brought_back(store, rated_lines, database_url):
+    before = await rows(database_url, "alice")
+    await store.delete_thread_item("thr_1", "msg_b", ALICE)
+    await fetch(database_url, "DELETE FROM chatkit_feedback WHERE thread_id = 'thr_2'")
+    assert (await imported(store, rated_lines)).already_there == 14
+    assert await rows(database_url, "alice") == before
+
+
+async def test_an_item_that_feedback_is_on_is_not_deleted_meanwhile(store, rated_lines, database_url, monkeypatch):
+    """Its lock is held until the import ends: else a foreign key would be broken, and blamed on the user."""
+    await fetch(database_url, "DELETE FROM chatkit_feedback")
+    look, deleting = _import_batch.Batch._check_items, []
+
+    async def look_and_delete(*arguments):
+        await look(*arguments)
+        deleting.append(asyncio.create_task(store.delete_thread_item("thr_1", "msg_a", ALICE)))
+        await eventually_true(lambda: fetch_value(database_url, IS_WAITING))
+
+    monkeypatch.setattr(_import_batch.Batch, "_check_items", look_and_delete)
+    assert (await imported(store, rated_lines)).feedback == 4
+    await asyncio.gather(*deleting)
+    assert await fetch_value(database_url, "SELECT count(*) FROM chatkit_feedback") == 3
+
+
+IS_WAITING = """
+    SELECT count(*) > 0 FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DELETE%'
+"""
+
+
+async def test_a_file_of_the_first_version_is_imported(store, lines, database_url):
+    first = others(lines)
+    first[0] = first[0].replace('"version":2', '"version":1')
+    first[-2] = first[-2].replace(',"feedback":0', "")
+    assert '"feedback"' not in "".join(first)
+    assert await imported(store, first) == Imported(1, 2, 8, 4, 0)
+    assert await rows(database_url, "bob") == await rows(database_url, "alice")
+
+
+async def test_threads_are_found_by_their_metadata_after_an_import(store, lines):
+    tagged = thread("thr_1").model_copy(update={"metadata": {"agent": "billing", "odd": "a \0 b"}})
+    await store.save_thread(tagged, ALICE)
+    await imported(store, others(await exported(store)))
+    found = await store.load_threads_where(9, None, "asc", BOB, metadata={"agent": "billing"})
+    assert [each.id for each in found.data] == ["thr_1"]
+
+
+async def test_metadata_that_no_column_could_hold_are_imported_all_the_same(store, database_url):
+    document = (
+        '{"title":null,"id":"thr_001","created_at":"2026-01-02T03:04:05","metadata":{"a":1e999,"b":"\\u0000"},'
+        '"status":{"type":"active"},"allowed_image_domains":null}'
+    )
+    await insert_thread(database_url, 1, document)
+    assert await imported(store, others(await exported(store))) == Imported(1, 1)
+    assert (await rows(database_url, "bob"))["chatkit_threads"][0] != []
 
 
 async def test_a_line_without_end_is_refused_before_it_is_read(store, monkeypatch, lines):
@@ -347,7 +458,7 @@ async def test_users_before_the_damage_stay_and_a_second_run_finishes(store, lin
         await imported(store, damaged)
     assert await rows(database_url, "carol") == await rows(database_url, "alice")
     assert await rows(database_url, "bob") == NOTHING
-    assert await imported(store, both) == Imported(2, 4, 16, 8, already_there=14)
+    assert await imported(store, both) == Imported(2, 4, 16, 8, 0, already_there=14)
     assert await rows(database_url, "bob") == expected
 
 
@@ -381,6 +492,7 @@ def module_file(module_url):
     async def take():
         async with PostgresStore(module_url) as store:
             await fill(store)
+            await store.save_feedback("thr_1", ["msg_a"], "positive", ALICE)
             await store.save_item("thr_1", _samples.message("thr_1", "a \0 b", id="msg_b"), ALICE)
             return await exported(store)
 

@@ -47,7 +47,7 @@ async def test_export_writes_lines_and_tells_what_they_are(store, run):
     await fill(store)
     code, out, err = await run("export", "--user", "alice")
     assert (code, out.decode()) == (0, "".join(await exported(store)))
-    assert err == "alice: 2 threads, 8 items, 4 attachments\n"
+    assert err == "alice: 2 threads, 8 items, 4 attachments, feedback on 0\n"
 
 
 async def test_export_tells_a_terminal_how_far_it_is(store, run, monkeypatch):
@@ -83,7 +83,7 @@ async def test_export_of_nobody_or_of_two_things_is_a_wrong_call(run, arguments)
 async def test_import_reads_a_file_or_the_standard_input(store, run, tmp_path, database_url):
     await fill(store)
     (tmp_path / "file").write_text("".join(await exported(store)))
-    told = b"1 users, 2 threads, 8 items, 4 attachments; 14 of these rows were there already\n"
+    told = b"1 users, 2 threads, 8 items, 4 attachments, feedback on 0; 14 of these rows were there already\n"
     assert (await run("import", str(tmp_path / "file")))[:2] == (0, told)
     code, out, _ = await run("import", "--user", "bob", "--json", stdin=(tmp_path / "file").read_bytes())
     assert code == 0
@@ -92,6 +92,7 @@ async def test_import_reads_a_file_or_the_standard_input(store, run, tmp_path, d
         "threads": 2,
         "items": 8,
         "attachments": 4,
+        "feedback": 0,
         "already_there": 0,
         "unreadable": 0,
     }
@@ -145,7 +146,7 @@ async def test_export_pipes_into_import(store, database_url):
 async def test_export_into_a_pipe_that_closes_ends_quietly(store, database_url, threads, reader):
     await write_history(store, threads=threads)
     done = await asyncio.to_thread(piped, database_url, f"chatkit-pgstore export --user alice | {reader}")
-    done.stderr = done.stderr.replace(b"alice: 0 threads, 0 items, 0 attachments\n", b"")
+    done.stderr = done.stderr.replace(b"alice: 0 threads, 0 items, 0 attachments, feedback on 0\n", b"")
     assert (done.returncode, done.stderr) == (1, b"")
 
 
@@ -224,7 +225,7 @@ async def test_copy_tells_what_it_copied(store, run, old_store, name):
     assert code == 0
     items = sum(len(each) - 5 for each in (await history(store)).values())
     assert out.decode().replace("closed\n", "") == (
-        f"alice: 2 threads, {items} items, 8 attachments; {items + 10} written; equal\n"
+        f"alice: 2 threads, {items} items, 8 attachments, feedback on 0; {items + 10} written; equal\n"
     )
     assert (b"closed\n" in out) == (name == "closed")
     assert await history(store) == await history(old_store, context_of("alice"))
@@ -291,7 +292,7 @@ async def test_a_store_that_cannot_be_closed_need_not_be(run, old_store):
 
 async def test_without_a_context_it_is_a_dictionary(run, old_store):
     code, out, _ = await run("copy", "--from", "old_app:memory", "--user", "alice")
-    assert (code, out) == (0, b"alice: 0 threads, 0 items, 0 attachments; 0 written; equal\n")
+    assert (code, out) == (0, b"alice: 0 threads, 0 items, 0 attachments, feedback on 0; 0 written; equal\n")
 
 
 async def test_a_killed_copy_is_run_again_and_doubles_nothing(store, run, old_store, database_url, tmp_path):

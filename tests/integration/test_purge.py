@@ -25,7 +25,7 @@ from tests.support.old_threads import (
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.roles import role_of
 from tests.support.samples import ALICE, BOB, attachment, ids_of, message
-from tests.support.tables import dump, fetch, fetch_value
+from tests.support.tables import EMPTY, add_feedback_and_files, dump, fetch, fetch_value
 from tests.support.users import ALL_IDS, USERS, create_users
 from tests.support.waiting import eventually_true
 
@@ -82,6 +82,15 @@ async def test_what_is_old_goes_and_what_is_in_use_stays(filled, database_url):
     ]
     assert await fetch_value(database_url, "SELECT count(*) FROM chatkit_thread_items") == 6
     assert await dump_of_used(database_url) == used
+
+
+async def test_feedback_goes_with_its_thread_and_files_stay_for_the_sweep(filled, database_url):
+    await add_feedback_and_files(database_url)
+    files = await fetch_value(database_url, "SELECT count(*) FROM chatkit_files")
+    await purge(filled, AGE)
+    rated = await fetch(database_url, "SELECT DISTINCT thread_id FROM chatkit_feedback ORDER BY 1")
+    assert [row["thread_id"] for row in rated] == ["used_1", "used_2"]
+    assert await fetch_value(database_url, "SELECT count(*) FROM chatkit_files") == files == 10
 
 
 async def dump_of_used(database_url):
@@ -234,11 +243,7 @@ async def test_a_purge_that_was_killed_leaves_nothing_half_done_and_is_taken_up_
     assert await half_threads(database_url) == 0
     await speed_up(database_url)
     assert (await purge(store, AGE)).threads == left
-    assert await dump(database_url) == {
-        "chatkit_threads": [],
-        "chatkit_thread_items": [],
-        "chatkit_attachments": [],
-    }
+    assert await dump(database_url) == EMPTY
 
 
 async def test_two_at_once_share_the_work(store, database_url, make_store):

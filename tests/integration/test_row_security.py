@@ -24,10 +24,9 @@ from tests.support.pgbouncer import SERVER_CONNECTIONS, running_pgbouncer
 from tests.support.roles import GRANTS, as_role, role_in, role_of
 from tests.support.samples import ALICE, BOB, ids_of, message, thread
 from tests.support.shared import proxy_before
-from tests.support.tables import dump, fetch, fetch_value
+from tests.support.tables import TABLES, add_feedback_and_files, dump, fetch, fetch_value
 from tests.support.users import USERS, UUIDS, create_users
 
-TABLES = ("chatkit_threads", "chatkit_thread_items", "chatkit_attachments")
 SETTING = "chatkit_pgstore.user_id"
 ALL = ["msg_a", "msg_b", "msg_c", "tc_done"]
 
@@ -114,26 +113,19 @@ async def show(connection, user_id):
     await connection.execute("SELECT set_config($1, $2, true)", SETTING, user_id)
 
 
-async def test_raw_sql_sees_nothing_and_with_the_setting_one_users_rows(app_store, app_url):
+async def test_raw_sql_sees_nothing_and_with_the_setting_one_users_rows(app_store, app_url, database_url):
     for context in (ALICE, BOB):
         await fill(app_store, context)
     await app_store.delete_thread("thr_2", BOB)
+    await add_feedback_and_files(database_url)
     async with connected(app_url) as connection:
         assert await rows_seen(connection) == dict.fromkeys(TABLES, 0)
         async with connection.transaction():
             await show(connection, "alice")
-            assert await rows_seen(connection) == {
-                "chatkit_threads": 2,
-                "chatkit_thread_items": 8,
-                "chatkit_attachments": 4,
-            }
+            assert await rows_seen(connection) == dict(zip(TABLES, (2, 8, 4, 4, 4, 4), strict=True))
             assert await connection.fetchval("SELECT count(*) FROM chatkit_threads WHERE user_id = 'bob'") == 0
             await show(connection, "bob")
-            assert await rows_seen(connection) == {
-                "chatkit_threads": 1,
-                "chatkit_thread_items": 4,
-                "chatkit_attachments": 3,
-            }
+            assert await rows_seen(connection) == dict(zip(TABLES, (1, 4, 3, 2, 3, 3), strict=True))
         assert await rows_seen(connection) == dict.fromkeys(TABLES, 0)
 
 
@@ -141,9 +133,10 @@ async def test_raw_sql_sees_nothing_and_with_the_setting_one_users_rows(app_stor
 async def test_raw_sql_can_neither_take_nor_plant_another_users_rows(table, app_store, app_url, database_url):
     for context in (ALICE, BOB):
         await fill(app_store, context)
+    await add_feedback_and_files(database_url)
     before = await dump(database_url, "bob")
     async with connected(app_url) as connection:
-        for statement in (f"DELETE FROM {table} WHERE user_id = 'bob'", f"UPDATE {table} SET updated_at = now()"):
+        for statement in (f"DELETE FROM {table} WHERE user_id = 'bob'", f"UPDATE {table} SET user_id = user_id"):
             async with connection.transaction():
                 await show(connection, "alice")
                 await connection.execute(statement)

@@ -22,6 +22,9 @@ OURS = """
 """
 TABLES = [
     "chatkit_attachments",
+    "chatkit_feedback",
+    "chatkit_file_chunks",
+    "chatkit_files",
     "chatkit_schema_version",
     "chatkit_supported_revisions",
     "chatkit_thread_items",

@@ -9,7 +9,8 @@ from tests.support.old_threads import leave_alone, write_many, write_thread, wri
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.releases import SERVES_THE_LAST_NO_MORE, next_release, released
 from tests.support.roles import role_of
-from tests.support.tables import TABLES, dump, fetch, fetch_value
+from tests.support.samples import ALICE
+from tests.support.tables import TABLES, add_feedback_and_files, dump, fetch, fetch_value
 from tests.support.users import ALL_IDS, USERS, create_users
 
 HEAD = _migrations.head()
@@ -38,6 +39,37 @@ async def test_what_there_is_is_counted(filled, database_url):
     assert (contents.threads, contents.items, contents.attachments) == (exactly(3), exactly(9), exactly(6))
     assert contents.users == exactly(2)
     assert contents.last_activity == exactly(await fetch_value(database_url, LAST))
+
+
+async def test_feedback_and_files_are_counted_and_those_to_be_swept(filled, database_url):
+    await add_feedback_and_files(database_url)
+    await filled.delete_attachment("thr_1_sent", ALICE)
+    await filled.delete_thread("thr_2", ALICE)
+    await fetch(database_url, "UPDATE chatkit_files SET size = NULL WHERE user_id = 'bob' AND id = 'thr_1_sent'")
+    contents = (await status(filled)).contents
+    assert contents.feedback == exactly(4)
+    assert (contents.files, contents.bytes_of_files) == (exactly(6), exactly(25))
+    assert contents.files_to_sweep == exactly(2)
+
+
+@pytest.mark.usefixtures("_everything_is_large")
+async def test_of_many_files_the_bytes_are_not_counted_unasked(filled, database_url):
+    await add_feedback_and_files(database_url)
+    await execute(database_url, "ANALYZE")
+    contents = (await status(filled)).contents
+    assert contents.files == Figure(6, is_exact=False)
+    assert contents.bytes_of_files == contents.files_to_sweep == Figure(None, is_exact=False)
+    contents = (await status(filled, exact=True)).contents
+    assert (contents.bytes_of_files, contents.files_to_sweep) == (exactly(30), exactly(0))
+
+
+async def test_tables_of_an_older_revision_are_looked_at(empty_database_url, make_store):
+    await execute(empty_database_url, _migrations.sql(end="0001"))
+    found = await status(await make_store(empty_database_url))
+    assert (found.revision, found.newest_revision) == ("0001", HEAD)
+    assert [each.table for each in found.contents.tables] == list(TABLES[:3])
+    for figure in ("threads", "feedback", "files", "bytes_of_files", "files_to_sweep"):
+        assert getattr(found.contents, figure) == exactly(0)
 
 
 async def test_the_server_and_the_revision_are_named(filled, database_url):
@@ -186,6 +218,6 @@ async def test_where_citus_holds_the_tables_it_is_asked_and_all_is_counted(fille
     await fetch(database_url, "CREATE FUNCTION chatkit_append_item() RETURNS void LANGUAGE sql AS ''")
     await execute(database_url, "ANALYZE")
     contents = (await status(filled)).contents
-    assert contents.total_bytes == 9000
+    assert contents.total_bytes == 18_000
     assert {table.index_bytes for table in contents.tables} == {2000}
     assert (contents.threads, contents.users) == (exactly(3), exactly(2))

@@ -220,6 +220,9 @@ async def test_another_schema_a_driver_without_async_and_hooks_of_the_hosts_own(
     found = await fetch(empty_database_url, WHERE_THEY_ARE)
     assert [row[0] for row in found] == [
         "chat.chatkit_attachments",
+        "chat.chatkit_feedback",
+        "chat.chatkit_file_chunks",
+        "chat.chatkit_files",
         "chat.chatkit_schema_version",
         "chat.chatkit_supported_revisions",
         "chat.chatkit_thread_items",

@@ -143,7 +143,10 @@ async def test_what_is_adjusted_is_part_of_the_transaction_of_the_migration(empt
 
 
 async def test_a_database_at_the_newest_revision_is_adjusted_too(database_url):
-    await upgrade(database_url, lambda connection: connection.exec_driver_sql("CREATE TABLE adjusted (id int)"))
+    def adjust(connection):
+        connection.exec_driver_sql("CREATE TABLE adjusted (id int)")
+
+    await upgrade(database_url, adjust)
     assert await fetch_value(database_url, "SELECT count(*) FROM adjusted") == 0
 
 

@@ -58,7 +58,9 @@ async def test_it_does_not_matter_in_another_schema(empty_database_url):
 async def test_our_tables_without_their_revision(database_url):
     await execute(database_url, "DROP TABLE chatkit_schema_version")
     _, told = await refusal(database_url)
-    assert told.startswith("There is chatkit_attachments, chatkit_supported_revisions, chatkit_thread_items,")
+    assert told.startswith(
+        "There is chatkit_attachments, chatkit_feedback, chatkit_file_chunks, chatkit_files, chatkit_"
+    )
 
 
 FOREIGN = {

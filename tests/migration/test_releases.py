@@ -37,6 +37,9 @@ async def use(url, *, migrate, **options):
         await store.close()
 
 
+SINCE = {"chatkit_feedback": "0002", "chatkit_files": "0004", "chatkit_file_chunks": "0004"}
+"""The revisions that brought tables, of which the rows have one each."""
+
 FOUND = ("Before", ["msg_1", "msg_2"], "notes.txt")
 
 
@@ -49,6 +52,9 @@ async def test_rows_of_every_released_revision_survive_the_upgrade(empty_databas
     await execute(empty_database_url, _migrations.sql(end=revision))
     await execute(empty_database_url, (ROWS / f"{revision}.sql").read_text())
     assert await use(empty_database_url, migrate=True) == FOUND
+    for table, since in SINCE.items():
+        rows = await fetch(empty_database_url, f"SELECT FROM {table} WHERE user_id = 'alice'")
+        assert len(rows) == (1 if revision >= since else 0), table
 
 
 async def test_an_empty_database_is_told_what_it_needs(empty_database_url):

@@ -87,6 +87,19 @@ BEGIN
     WHERE p.oid = function_name AND d.logicalrelid = colocate_with::regclass;
 END $$;
 
+CREATE FUNCTION public.refuse_keys_of_local_tables() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_constraint AS c
+                 JOIN pg_dist_partition AS referred ON referred.logicalrelid = c.confrelid
+                 LEFT JOIN pg_dist_partition AS d ON d.logicalrelid = c.conrelid
+                WHERE c.contype = 'f' AND c.xmin = pg_current_xact_id()::text::xid
+                  AND referred.partmethod = 'h' AND d.partmethod IS DISTINCT FROM 'h') THEN
+        RAISE EXCEPTION 'foreign keys from local tables to distributed tables are not supported';
+    END IF;
+END $$;
+CREATE EVENT TRIGGER refuse_keys ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+EXECUTE FUNCTION public.refuse_keys_of_local_tables();
+
 CREATE FUNCTION pg_catalog.truncate_local_data_after_distributing_table(function_name regclass)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -46,7 +46,9 @@ def upgrade() -> None:
 '''
 
 STILL_SERVES_THE_LAST = "INSERT INTO chatkit_supported_revisions (revision) VALUES ('9999')"
-SERVES_THE_LAST_NO_MORE = "UPDATE chatkit_supported_revisions SET revision = '9999'"
+SERVES_THE_LAST_NO_MORE = (
+    "WITH gone AS (DELETE FROM chatkit_supported_revisions) INSERT INTO chatkit_supported_revisions VALUES ('9999')"
+)
 
 
 def next_release(folder: Path, *, support: str) -> Path:

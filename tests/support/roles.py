@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from tests.support.tables import fetch
+from tests.support.tables import TABLES, fetch
 
 GRANTS = (
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON chatkit_threads, chatkit_thread_items, chatkit_attachments TO {role}",
+    f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(TABLES)} TO {{role}}",
     "GRANT SELECT ON chatkit_schema_version, chatkit_supported_revisions TO {role}",
 )
 

@@ -4,7 +4,28 @@ from typing import Any
 
 import asyncpg
 
-TABLES = ("chatkit_threads", "chatkit_thread_items", "chatkit_attachments")
+TABLES = (
+    "chatkit_threads",
+    "chatkit_thread_items",
+    "chatkit_attachments",
+    "chatkit_feedback",
+    "chatkit_files",
+    "chatkit_file_chunks",
+)
+
+EMPTY: dict[str, list[Any]] = {table: [] for table in TABLES}
+"""What `dump` returns where nobody has anything."""
+
+BESIDE = """
+    INSERT INTO {schema}.chatkit_feedback (user_id, thread_id, item_id, kind, created_at, updated_at)
+        SELECT user_id, thread_id, id, CASE sort_key WHEN 1 THEN 'positive' ELSE 'negative' END, created_at, updated_at
+        FROM {schema}.chatkit_thread_items WHERE sort_key <= 2;
+    INSERT INTO {schema}.chatkit_files (user_id, id, storage_key, mime_type, size, sha256, created_at, updated_at)
+        SELECT user_id, id, 'files/' || id, 'text/plain', 5, md5(id), created_at, updated_at
+        FROM {schema}.chatkit_attachments;
+    INSERT INTO {schema}.chatkit_file_chunks (user_id, file_id, number, data)
+        SELECT user_id, id, 0, 'hello' FROM {schema}.chatkit_files;
+"""
 
 Dump = dict[str, list[tuple[Any, ...]]]
 
@@ -25,6 +46,15 @@ async def dump(database_url: str, user_id: str | None = None) -> Dump:
     finally:
         await connection.close()
     return rows
+
+
+async def add_feedback_and_files(database_url: str, schema: str = "public") -> None:
+    """Write feedback on the first two items of every thread, and a file of five bytes for every attachment."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(BESIDE.format(schema=schema))
+    finally:
+        await connection.close()
 
 
 async def fetch(database_url: str, query: str, *arguments: Any) -> list[Any]:

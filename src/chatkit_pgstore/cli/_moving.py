@@ -119,12 +119,13 @@ async def _export(store: PostgresStore[Any], users: list[str] | None, output: Pa
 
 def _told_of_export(end: dict[str, Any]) -> str:
     counts = ", ".join(f"{end[kind]} {kind}" for kind in ("threads", "items", "attachments"))
-    return f"{end['user_id']}: {counts}\n"
+    return f"{end['user_id']}: {counts}, feedback on {end['feedback']}\n"
 
 
 def _told_of_import(found: Imported) -> str:
     told = (
-        f"{found.users} users, {found.threads} threads, {found.items} items, {found.attachments} attachments; "
+        f"{found.users} users, {found.threads} threads, {found.items} items, {found.attachments} attachments, "
+        f"feedback on {found.feedback}; "
         f"{found.already_there} of these rows were there already"
     )
     if found.unreadable:
@@ -154,6 +155,7 @@ async def _close(other: Any) -> None:
 
 def _told_of_copy(user_id: str, copied: Copied) -> Iterator[str]:
     counts = f"{copied.threads} threads, {copied.items} items, {copied.attachments} attachments"
+    counts += f", feedback on {copied.feedback}"
     yield f"{user_id}: {counts}; {copied.written} written; {'NOT EQUAL' if copied.differences else 'equal'}"
     if copied.missing_attachments:
         yield f"  {copied.missing_attachments} attachments that messages name are not in the other store"

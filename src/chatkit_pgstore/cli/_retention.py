@@ -104,7 +104,14 @@ def _receipt(receipt: Receipt) -> str:
         f"  threads      {receipt.threads:,}",
         f"  items        {receipt.items:,}",
         f"  attachments  {receipt.attachments:,}",
-        "No row of this user was left. Not touched, for no command on these tables can:",
+        f"  feedback     {receipt.feedback:,}",
+        f"{_left(receipt)} Not touched, for no command on these tables can:",
         *(f"  - {each}" for each in receipt.not_touched),
     )
     return "\n".join(lines)
+
+
+def _left(receipt: Receipt) -> str:
+    if receipt.files_to_sweep:
+        return f"Of this user {receipt.files_to_sweep:,} files are left to the next sweep, and no other row."
+    return "No row of this user was left."

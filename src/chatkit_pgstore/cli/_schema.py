@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from chatkit_pgstore import _migrations, operations
-from chatkit_pgstore._settings import UsersTable
+from chatkit_pgstore._settings import ThreadOrder, UsersTable
 from chatkit_pgstore.cli._distribute import distribute
 from chatkit_pgstore.cli._options import AsJson, DatabaseUrl, PoolerName, SchemaName, Target, say
 from chatkit_pgstore.cli._status_text import told
@@ -15,6 +15,9 @@ from chatkit_pgstore.store import PostgresStore
 Users = Annotated[str | None, typer.Option("--users", metavar="TABLE", help="Your table of users, as in app.users.")]
 UsersColumn = Annotated[str, typer.Option("--users-column", metavar="NAME", help="The column of their ids.")]
 RowSecurity = Annotated[bool, typer.Option("--row-security", help="Turn on policies that show a user's rows alone.")]
+Order = Annotated[
+    ThreadOrder, typer.Option("--thread-order", help="What your servers list threads by: updated_at needs an index.")
+]
 Exact = Annotated[bool, typer.Option("--exact", help="Count large tables, too, and however long it takes.")]
 Start = Annotated[
     str | None,
@@ -39,12 +42,14 @@ def migrate(
     users: Users = None,
     users_column: UsersColumn = "id",
     row_security: RowSecurity = False,
+    thread_order: Order = "created_at",
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to the newest schema."""
     referred = None if users is None else UsersTable(users, column=users_column)
     migration = partial(_migrate, row_security=row_security)
-    Target(database_url, schema, pooler).run(migration, check=False, users=referred)
+    target = Target(database_url, schema, pooler)
+    target.run(migration, check=False, users=referred, thread_order=thread_order)
     _say_revision(as_json=as_json)
 
 

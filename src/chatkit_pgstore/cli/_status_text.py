@@ -1,5 +1,6 @@
 """What `status` prints for a reader."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from chatkit_pgstore.operations import Contents, Figure, Status
@@ -31,6 +32,10 @@ def _contents(contents: Contents) -> list[tuple[str, str]]:
         ("threads", _number(contents.threads)),
         ("items", _number(contents.items)),
         ("attachments", _number(contents.attachments)),
+        ("feedback", _number(contents.feedback)),
+        ("files", _number(contents.files)),
+        ("bytes of files", _counted(contents.bytes_of_files, _size)),
+        ("files to be swept", _counted(contents.files_to_sweep, "{:,}".format)),
         ("users with a thread", _number(contents.users)),
         ("last activity", _moment(contents.last_activity)),
         *((each.table, f"{_size(each.bytes)}, indexes {_size(each.index_bytes)}") for each in contents.tables),
@@ -40,6 +45,10 @@ def _contents(contents: Contents) -> list[tuple[str, str]]:
 
 def _number(figure: Figure[int]) -> str:
     return f"{figure.value:,}" if figure.is_exact else f"~{figure.value:,}"
+
+
+def _counted(figure: Figure[int | None], shown: Callable[[int], str]) -> str:
+    return "not counted; --exact does" if figure.value is None else shown(figure.value)
 
 
 def _moment(figure: Figure[datetime | None]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from chatkit_pgstore._layout import Layout, threads_in
-from chatkit_pgstore._tables import attachments, thread_items, threads
+from chatkit_pgstore._users import TABLES
 from chatkit_pgstore.errors import ConfigurationError
 
 ALONE = "none"
@@ -124,7 +124,7 @@ def tables(connection: Connection, layout: Layout) -> Tables:
     if not connection.execute(IS_COORDINATOR).scalar_one():
         raise ConfigurationError("This machine is not the coordinator of the Citus cluster. Use the coordinator's URL.")
     schema = connection.execute(PLACE, {"threads": threads_in(layout.schema)}).scalar_one()
-    names = tuple(f"{schema}.{table.name}" for table in (threads, thread_items, attachments))
+    names = tuple(f"{schema}.{table.name}" for table in TABLES)
     found = {name: connection.execute(HOW_DISTRIBUTED, {"table": name}).one_or_none() for name in names}
     group = None if (first := found[names[0]]) is None else first.beside
     return Tables(schema, names, frozenset(name for name in names if _is_distributed(name, found[name], group)))
@@ -159,7 +159,7 @@ def check(connection: Connection, tables: Tables) -> Others:
     if connection.execute(HAS_ROW_SECURITY, {"table": tables.threads}).scalar_one():
         raise ConfigurationError(
             "The tables have row security, whose setting Citus does not hand on to the machines that have the rows: "
-            "nobody would see any. Turn it off first: ALTER TABLE ... DISABLE ROW LEVEL SECURITY on the three tables."
+            "nobody would see any. Turn it off first: ALTER TABLE ... DISABLE ROW LEVEL SECURITY on each of them."
         )
     keys = connection.execute(KEYS, {"tables": list(tables.names)}).all()
     if referring := [key for key in keys if not key.from_ours]:

@@ -1,13 +1,13 @@
 """A user's history out of any other `Store`, through its public methods alone."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chatkit.store import NotFoundError, Store
-from chatkit.types import ThreadItem, ThreadMetadata
+from chatkit.types import FeedbackKind, ThreadItem, ThreadMetadata
 
 from chatkit_pgstore._calls import Calls
 from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS
@@ -28,8 +28,10 @@ class Copied:
     threads: int
     items: int
     attachments: int
+    feedback: int
+    """Items that the user has rated, where the other store is one that keeps feedback."""
     written: int
-    """Threads, items and attachments that were missing or had changed; those that stood at another place too."""
+    """Rows that were missing or had changed; those that stood at another place too."""
     missing_attachments: int
     """Attachments that messages name and the other store does not have; the messages still describe them."""
     differences: tuple[Difference, ...]
@@ -49,7 +51,8 @@ async def copy_user(
     It may be broken off and called again: what is equal is not written again, what has changed is, and nothing is ever
     deleted that *source* does not have. Threads keep the time they are listed by and items their order; the time of
     last activity is that of the copy, for a `Store` cannot tell it. Attachments are those that the user's messages
-    name, for a `Store` cannot list them. One thread at a time is in memory.
+    name, for a `Store` cannot list them. Feedback is copied where *source* keeps it as a `PostgresStore` does, with
+    the times of the copy. One thread at a time is in memory.
 
     Args:
         source: Anything that implements ChatKit's ``Store``. It is read, one call at a time, and not closed.
@@ -89,6 +92,7 @@ def _copied(found: Compared, written: int) -> Copied:
         threads=found.threads,
         items=found.items,
         attachments=found.attachments,
+        feedback=found.feedback,
         written=written,
         missing_attachments=found.missing_attachments,
         differences=tuple(found.differences),
@@ -114,7 +118,7 @@ def _for_user(store: PostgresStore[Any], user_id: str) -> PostgresStore[Any]:
     return for_user
 
 
-async def _copy_thread(theirs: History, ours: History, thread: ThreadMetadata) -> int:
+async def _copy_thread(theirs: History[Store[Any]], ours: History[PostgresStore[Any]], thread: ThreadMetadata) -> int:
     """Make our thread theirs; return how many rows that took."""
     written = 0
     present = await ours.thread(thread.id)
@@ -125,10 +129,10 @@ async def _copy_thread(theirs: History, ours: History, thread: ThreadMetadata) -
     written += await _copy_items(ours, thread.id, items)
     for attachment_id in attachments_of(items.values()):
         written += await _copy_attachment(theirs, ours, attachment_id)
-    return written
+    return written + await _copy_feedback(theirs, ours, thread.id, items)
 
 
-async def _copy_items(ours: History, thread_id: str, items: dict[str, ThreadItem]) -> int:
+async def _copy_items(ours: History[PostgresStore[Any]], thread_id: str, items: dict[str, ThreadItem]) -> int:
     present = await _cleared(ours, thread_id, items)
     written = 0
     for item in items.values():
@@ -143,7 +147,9 @@ async def _copy_items(ours: History, thread_id: str, items: dict[str, ThreadItem
     return written
 
 
-async def _cleared(ours: History, thread_id: str, items: dict[str, ThreadItem]) -> dict[str, ThreadItem]:
+async def _cleared(
+    ours: History[PostgresStore[Any]], thread_id: str, items: dict[str, ThreadItem]
+) -> dict[str, ThreadItem]:
     """Return our items, without those that have to be added anew because others come before them now.
 
     Stores that list by time put an item that is written late among those that were there. Ours are deleted only if
@@ -159,7 +165,21 @@ async def _cleared(ours: History, thread_id: str, items: dict[str, ThreadItem]) 
     return {item_id: present[item_id] for item_id in ids[:kept]}
 
 
-async def _copy_attachment(theirs: History, ours: History, attachment_id: str) -> int:
+async def _copy_feedback(
+    theirs: History[Store[Any]], ours: History[PostgresStore[Any]], thread_id: str, items: Container[str]
+) -> int:
+    wanted = await theirs.feedback(thread_id, items)
+    present = await ours.feedback(thread_id, items) if wanted else {}
+    missing: dict[str, FeedbackKind] = {
+        item_id: kind for item_id, kind in wanted.items() if present.get(item_id) != kind
+    }
+    for kind in set(missing.values()):
+        item_ids = [item_id for item_id, each in missing.items() if each == kind]
+        await ours.store.save_feedback(thread_id, item_ids, kind, ours.context)
+    return len(missing)
+
+
+async def _copy_attachment(theirs: History[Store[Any]], ours: History[PostgresStore[Any]], attachment_id: str) -> int:
     attachment = await theirs.attachment(attachment_id)
     if attachment is None:
         return 0

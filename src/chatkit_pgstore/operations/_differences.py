@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from chatkit.types import ThreadItem, ThreadMetadata, UserMessageItem
+from chatkit.types import FeedbackKind, ThreadItem, ThreadMetadata, UserMessageItem
 
 from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS
 from chatkit_pgstore.operations._history import History, document_of
@@ -35,11 +36,12 @@ class Compared:
     threads: int = 0
     items: int = 0
     attachments: int = 0
+    feedback: int = 0
     missing_attachments: int = 0
     differences: list[Difference] = field(default_factory=list[Difference])
 
 
-async def compared(theirs: History, ours: History) -> Compared:
+async def compared(theirs: History[Any], ours: History[Any]) -> Compared:
     """Read both, and say where ours differs: one difference at most for each thread, and one for each attachment."""
     found = Compared()
     seen: set[str] = set()
@@ -49,7 +51,9 @@ async def compared(theirs: History, ours: History) -> Compared:
         items = await theirs.items(thread.id)
         found.threads += 1
         found.items += len(items)
-        found.differences.extend(await _in_thread(ours, thread, items))
+        feedback = await theirs.feedback(thread.id, items)
+        found.feedback += len(feedback)
+        found.differences.extend(await _in_thread(ours, thread, items, feedback))
         for attachment_id in attachments_of(items.values()):
             if attachment_id not in attachment_ids:
                 attachment_ids.add(attachment_id)
@@ -67,13 +71,17 @@ def attachments_of(items: Iterable[ThreadItem]) -> Iterator[str]:
             yield from (attachment.id for attachment in item.attachments)
 
 
-async def _in_thread(ours: History, thread: ThreadMetadata, items: dict[str, ThreadItem]) -> list[Difference]:
+async def _in_thread(
+    ours: History[Any], thread: ThreadMetadata, items: dict[str, ThreadItem], feedback: dict[str, FeedbackKind]
+) -> list[Difference]:
     present = await ours.thread(thread.id)
     if present is None:
         return [Difference(thread.id, "is not in the database")]
     if document_of(THREADS, present) != document_of(THREADS, thread):
         return [Difference(thread.id, "is another in the database")]
     first = _first_of_items(thread.id, items, await ours.items(thread.id))
+    if first is None and feedback:
+        first = _first_of_feedback(thread.id, feedback, await ours.feedback(thread.id, items))
     return [] if first is None else [first]
 
 
@@ -90,8 +98,17 @@ def _first_of_items(thread_id: str, items: dict[str, ThreadItem], present: dict[
     return None
 
 
+def _first_of_feedback(
+    thread_id: str, feedback: dict[str, FeedbackKind], present: dict[str, FeedbackKind]
+) -> Difference | None:
+    for item_id, kind in feedback.items():
+        if present.get(item_id) != kind:
+            return Difference(thread_id, "has other feedback in the database", item_id=item_id)
+    return None
+
+
 async def _compare_attachment(
-    theirs: History, ours: History, thread_id: str, attachment_id: str, found: Compared
+    theirs: History[Any], ours: History[Any], thread_id: str, attachment_id: str, found: Compared
 ) -> None:
     wanted, present = await theirs.attachment(attachment_id), await ours.attachment(attachment_id)
     if wanted is None:

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import Table
 
 from chatkit_pgstore._ids import check_id
-from chatkit_pgstore._tables import attachments, thread_items, threads
+from chatkit_pgstore._tables import attachments, feedback, files, thread_items, threads
 from chatkit_pgstore.errors import StoreUnavailableError
 from chatkit_pgstore.operations import _statements as sql
 from chatkit_pgstore.operations._moving_work import act_as, patient
 from chatkit_pgstore.operations._work import Work
 from chatkit_pgstore.store import PostgresStore
 
-TABLES = (thread_items, attachments, threads)
+TABLES = (feedback, thread_items, attachments, threads)
 """In an order in which each deletes, and counts, its own: with a thread the rest of it would go uncounted."""
 
 ROUNDS = 10
@@ -23,7 +23,7 @@ ROUNDS = 10
 
 NOT_TOUCHED = (
     "backups and replicas that lag behind, and the write-ahead log",
-    "the bytes of attachments, wherever your server keeps them",
+    "the files of attachments: the next sweep deletes those that chatkit_pgstore.attachments keeps, and only those",
     "the logs and tables of your server, its table of users among them",
     "the journal of a BufferedStore that has not been replayed",
     "what the provider of the model keeps",
@@ -37,18 +37,24 @@ class Receipt:
 
     user_id: str
     erased_at: datetime
-    """When, by the clock of the server, none of the tables held a row of this user any more."""
+    """When, by the clock of the server, no table but those of files held a row of this user any more."""
     database: str
     schema: str
     """Where the tables are."""
     threads: int
     items: int
     attachments: int
+    feedback: int
+    """How many items they had rated."""
+    files_to_sweep: int
+    """Those of attachments that `FileAttachments.sweep` has to delete, with their rows in ``chatkit_files``."""
     not_touched: tuple[str, ...] = NOT_TOUCHED
 
 
 async def erase(store: PostgresStore[Any], user_id: str) -> Receipt:
-    """Delete every row of a user: threads, items and attachments.
+    """Delete every row of a user: threads, items, attachments and feedback.
+
+    Files of attachments stay, with their rows in ``chatkit_files``, until the next sweep has deleted their bytes.
 
     One transaction: all of it or nothing. Before it commits it looks whether anything is left, and deletes what the
     user wrote meanwhile. A user who is still signed in can write again afterwards. Nobody else has to wait; this
@@ -97,4 +103,6 @@ async def _receipt(w: Work, user_id: str, deleted: Mapping[Table, int]) -> Recei
         threads=deleted[threads],
         items=deleted[thread_items],
         attachments=deleted[attachments],
+        feedback=deleted[feedback],
+        files_to_sweep=(await w.connection.execute(sql.number_of(user_id, files, w.layout))).scalar_one(),
     )

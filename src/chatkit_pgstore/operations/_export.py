@@ -9,7 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chatkit_pgstore._ids import check_id
 from chatkit_pgstore.operations._lines import CompleteLine, EndLine, ExportLine, UserLine, written, written_row
-from chatkit_pgstore.operations._moving_statements import ATTACHMENTS, ITEMS, THREADS, Kind, next_rows, next_user
+from chatkit_pgstore.operations._moving_statements import (
+    ATTACHMENTS,
+    FEEDBACK,
+    ITEMS,
+    THREADS,
+    Kind,
+    next_rows,
+    next_user,
+)
 from chatkit_pgstore.operations._moving_work import act_as, one_moment
 from chatkit_pgstore.operations._work import Work
 from chatkit_pgstore.store import PostgresStore
@@ -17,6 +25,8 @@ from chatkit_pgstore.store import PostgresStore
 
 async def export_users(store: PostgresStore[Any], *user_ids: str) -> AsyncGenerator[str, None]:
     """Yield all that these users have, as the lines of a file: JSON in UTF-8, each with its line break.
+
+    Threads, items, attachments and feedback; the bytes of attachments are not in it.
 
     It is one moment, whatever is written meanwhile, and at most a few megabytes of it are in memory, a longer document
     apart. `import_users` brings it back equal to the letter. A user without anything is an empty section. One
@@ -76,17 +86,17 @@ async def _user_behind(w: Work, user_id: str | None) -> str | None:
 async def _lines_of(w: Work, user_id: str) -> AsyncIterator[str]:
     await act_as(w, user_id)
     user = w.layout.user(user_id)
-    counts = dict.fromkeys((THREADS, ITEMS, ATTACHMENTS), 0)
+    counts = dict.fromkeys((THREADS.name, ITEMS.name, ATTACHMENTS.name, FEEDBACK.name), 0)
     yield written(UserLine(user_id=user_id))
     async for kind, row in _in_order(w.connection, user):
-        counts[kind] += 1
+        counts[kind.name] += 1
         yield _line(kind, row)
-    threads, items, attachments = counts.values()
-    yield written(EndLine(user_id=user_id, threads=threads, items=items, attachments=attachments))
+    threads, items, attachments, feedback = counts.values()
+    yield written(EndLine(user_id=user_id, threads=threads, items=items, attachments=attachments, feedback=feedback))
 
 
 async def _in_order(connection: AsyncConnection, user: ColumnElement[Any]) -> AsyncIterator[tuple[Kind, Row[Any]]]:
-    """Yield each thread with its items behind it, then the attachments.
+    """Yield each thread with its items behind it, then the attachments, then the feedback.
 
     Threads and items are read by their threads' ids, both in few steps, and laid into each other here.
     """
@@ -99,6 +109,8 @@ async def _in_order(connection: AsyncConnection, user: ColumnElement[Any]) -> As
             item = await anext(items, None)
     async for attachment in _rows(connection, ATTACHMENTS, user):
         yield ATTACHMENTS, attachment
+    async for feedback in _rows(connection, FEEDBACK, user):
+        yield FEEDBACK, feedback
 
 
 async def _rows(connection: AsyncConnection, kind: Kind, user: ColumnElement[Any]) -> AsyncIterator[Row[Any]]:
@@ -111,4 +123,5 @@ async def _rows(connection: AsyncConnection, kind: Kind, user: ColumnElement[Any
 
 
 def _line(kind: Kind, row: Row[Any]) -> str:
-    return written_row(kind.name, {name: getattr(row, name) for name in kind.names}, row.document)
+    columns = {said: getattr(row, name) for name, said in kind.names.items()}
+    return written_row(kind.name, columns, None if kind.document is None else row.document)

@@ -1,12 +1,12 @@
 """One user's history in any `Store`, read through its public methods, and known to end."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chatkit.store import NotFoundError, Store
-from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
+from chatkit.types import Attachment, FeedbackKind, Page, ThreadItem, ThreadMetadata
 from pydantic import BaseModel
 
 from chatkit_pgstore import _codec
@@ -14,6 +14,7 @@ from chatkit_pgstore._ids import PLACEHOLDER_ID
 from chatkit_pgstore.errors import SourceStoreError, StoreError
 
 V = TypeVar("V")
+StoreT_co = TypeVar("StoreT_co", bound=Store[Any], covariant=True)
 
 PAGE_SIZE = 100
 
@@ -32,14 +33,14 @@ def document_of(codec: _codec.Codec[Any], value: BaseModel) -> str:
 
 
 @dataclass(frozen=True)
-class History:
+class History(Generic[StoreT_co]):
     """What one user has in a store.
 
     Raises:
         SourceStoreError: From every method: the store failed, its pages do not end, or it returns what it should not.
     """
 
-    store: Store[Any]
+    store: StoreT_co
     context: Any
 
     async def threads(self) -> AsyncGenerator[ThreadMetadata, None]:
@@ -83,6 +84,21 @@ class History:
         """Return an attachment; None where the store has none of that id, or keeps none at all."""
         answer = self.store.load_attachment(attachment_id, self.context)
         return await self._one(f"load_attachment({attachment_id!r})", answer)
+
+    async def feedback(self, thread_id: str, items: Container[str]) -> dict[str, FeedbackKind]:
+        """Return what the user thought of a thread's *items*, by their ids; nothing where the store keeps none.
+
+        ChatKit's `Store` has no such method; a `PostgresStore` has. What it kept of an item that is gone is left out.
+        """
+        load = getattr(self.store, "load_feedback", None)
+        if load is None:
+            return {}
+
+        async def kinds() -> dict[str, FeedbackKind]:
+            kept: Mapping[str, Any] = await load(thread_id, self.context)
+            return {item_id: each.kind for item_id, each in kept.items() if item_id in items}
+
+        return await self._one(f"load_feedback({thread_id!r})", kinds()) or {}
 
     async def _one(self, call: str, answer: Awaitable[V]) -> V | None:
         try:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, cast
 from chatkit_pgstore._ids import check_id
 from chatkit_pgstore.errors import DamagedExportError, UnknownUserError
 from chatkit_pgstore.operations._import_batch import Batch
-from chatkit_pgstore.operations._import_documents import check_document
+from chatkit_pgstore.operations._import_documents import documents_of
 from chatkit_pgstore.operations._import_lines import Lines, NumberedLine, damaged
 from chatkit_pgstore.operations._import_order import Order
 from chatkit_pgstore.operations._lines import (
@@ -15,6 +15,7 @@ from chatkit_pgstore.operations._lines import (
     CompleteLine,
     EndLine,
     ExportLine,
+    FeedbackLine,
     ItemLine,
     RowLine,
     ThreadLine,
@@ -34,6 +35,7 @@ class Imported:
     threads: int = 0
     items: int = 0
     attachments: int = 0
+    feedback: int = 0
     already_there: int = 0
     """Rows that stood in the tables just as the file has them, and were left."""
     unreadable: int = 0
@@ -47,6 +49,7 @@ class Imported:
             threads=self.threads + order.threads,
             items=self.items + order.items,
             attachments=self.attachments + order.attachments,
+            feedback=self.feedback + order.feedback,
             already_there=self.already_there + already_there,
             unreadable=self.unreadable + unreadable,
         )
@@ -118,14 +121,15 @@ class _File:
             await act_as(w, new_user_id)
             batch = Batch(w, new_user_id)
             while (row := await self._row(order)) is not None:
-                unreadable += not await check_document(row, w.connection)
-                await batch.add(row)
+                documents = await documents_of(row, w.connection)
+                unreadable += not documents.are_readable
+                await batch.add(row, documents.values)
             await batch.write()
         self.done = self.done.plus(order, batch.already_there, unreadable)
 
     async def _row(self, order: Order) -> NumberedLine[RowLine] | None:
         """Return the user's next row, None at the end."""
-        line = await self.lines.next(ThreadLine, ItemLine, AttachmentLine, EndLine)
+        line = await self.lines.next(ThreadLine, ItemLine, AttachmentLine, FeedbackLine, EndLine)
         if line.number % LINES_PER_REPORT == 0:
             self.progress(line.number)
         if isinstance(line.says, EndLine):

@@ -1,6 +1,8 @@
 """What a document of a file has to be before it becomes a row."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
@@ -12,7 +14,7 @@ from chatkit_pgstore import _codec
 from chatkit_pgstore._failures import underlying
 from chatkit_pgstore.errors import UnreadableItemError
 from chatkit_pgstore.operations._import_lines import NumberedLine
-from chatkit_pgstore.operations._lines import RowLine
+from chatkit_pgstore.operations._lines import FeedbackLine, RowLine, ThreadLine
 
 logger = logging.getLogger("chatkit_pgstore")
 
@@ -26,23 +28,44 @@ _REFUSED = ("22", "54")
 """The classes of SQLSTATE for data that is wrong, and for what goes beyond a limit, such as a million brackets."""
 
 
-async def check_document(line: NumberedLine[RowLine], connection: AsyncConnection) -> bool:
-    """Return whether the installed SDK can read the document; one that it cannot is kept, for a release that does.
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The values of a row's documents: none, the document, or that and what is made of it."""
+
+    values: Sequence[str | None]
+    are_readable: bool
+
+
+async def documents_of(line: NumberedLine[RowLine], connection: AsyncConnection) -> Documents:
+    """Return the values of a row's documents.
+
+    One that the installed SDK cannot read is kept, for a release that does; nothing is made of it.
 
     Raises:
         DamagedExportError: It is no JSON object, or another row's.
     """
+    if isinstance(line.says, FeedbackLine):
+        return Documents((), are_readable=True)
     if not line.document.lstrip(" \t\r\n").startswith("{"):
         raise line.damaged("its document is no JSON object")
     if not _is_json(line.document):
         await _ask_the_server(line, connection)
+    value = _read(line)
+    if isinstance(line.says, ThreadLine):
+        # As saving the thread would: infinity, say, is null.
+        metadata = None if value is None else _codec.metadata_document(_codec.THREADS.encode(value)[1].metadata)
+        return Documents((line.document, metadata), are_readable=value is not None)
+    return Documents((line.document,), are_readable=value is not None)
+
+
+def _read(line: NumberedLine[RowLine]) -> Any:
     try:
         value = _CODECS[line.says.kind].decode(line.says.id, line.document)
     except UnreadableItemError as error:
         logger.warning("Line %d: %s", line.number, error)
-        return False
+        return None
     _check_columns(line, value)
-    return True
+    return value
 
 
 def _check_columns(line: NumberedLine[RowLine], value: object) -> None:

@@ -1,7 +1,7 @@
 """What the lines of one user have to be to each other."""
 
 from chatkit_pgstore.operations._import_lines import NumberedLine
-from chatkit_pgstore.operations._lines import AttachmentLine, EndLine, ItemLine, RowLine, ThreadLine
+from chatkit_pgstore.operations._lines import AttachmentLine, EndLine, FeedbackLine, ItemLine, RowLine, ThreadLine
 
 
 class Order:
@@ -15,7 +15,8 @@ class Order:
         self._thread: ThreadLine | None = None
         self._sort_key: int | None = None
         self._attachment_id = ""
-        self.threads = self.items = self.attachments = 0
+        self._rated = ("", "")
+        self.threads = self.items = self.attachments = self.feedback = 0
 
     def check(self, line: NumberedLine[RowLine]) -> None:
         """Take the next line.
@@ -28,8 +29,10 @@ class Order:
                 self._check_thread(line, thread)
             case ItemLine() as item:
                 self._check_item(line, item)
-            case attachment:
+            case AttachmentLine() as attachment:
                 self._check_attachment(line, attachment)
+            case feedback:
+                self._check_feedback(line, feedback)
 
     def check_end(self, line: NumberedLine[EndLine]) -> None:
         """Take the last line.
@@ -40,10 +43,11 @@ class Order:
         end = line.says
         if end.user_id != self._user_id:
             raise line.damaged(f"it ends user {end.user_id!r}, where {self._user_id!r} began")
-        if (end.threads, end.items, end.attachments) != (self.threads, self.items, self.attachments):
+        counted = (end.threads, end.items, end.attachments, end.feedback)
+        if counted != (there := (self.threads, self.items, self.attachments, self.feedback)):
             raise line.damaged(
-                f"it counts {end.threads} threads, {end.items} items and {end.attachments} attachments, "
-                f"and there were {self.threads}, {self.items} and {self.attachments}"
+                "it counts {} threads, {} items, {} attachments and {} of feedback, "
+                "and there were {}, {}, {} and {}".format(*counted, *there)
             )
 
     def _check_thread(self, line: NumberedLine[RowLine], thread: ThreadLine) -> None:
@@ -70,3 +74,10 @@ class Order:
             )
         self._attachment_id = attachment.id
         self.attachments += 1
+
+    def _check_feedback(self, line: NumberedLine[RowLine], feedback: FeedbackLine) -> None:
+        rated = (feedback.thread_id, feedback.item_id)
+        if rated <= self._rated:
+            raise line.damaged(f"feedback on {rated} stands behind that on {self._rated}, and ids have to ascend")
+        self._rated = rated
+        self.feedback += 1

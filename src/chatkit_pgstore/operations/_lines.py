@@ -17,7 +17,10 @@ from chatkit_pgstore._codec import column_time
 from chatkit_pgstore._ids import check_id
 from chatkit_pgstore._reading import reason
 
-VERSION = 1
+VERSION = 2
+"""Of what is written: the first has no feedback."""
+
+READ = (1, VERSION)
 
 LONGEST_LINE_BYTES = 256 * 2**20
 """What an import takes for one line; a document in PostgreSQL may be longer, but none of a conversation is."""
@@ -108,6 +111,22 @@ class AttachmentLine(_RowLine):
     thread_id: Id | None
 
 
+class FeedbackLine(_Line):
+    """What the user thought of an item that stands before it."""
+
+    kind: Literal["feedback"] = "feedback"
+    thread_id: Id
+    item_id: Id
+    feedback: Label
+    created_at: Time
+    updated_at: Time
+
+    @property
+    def id(self) -> str:
+        """What it is known by within its thread."""
+        return self.item_id
+
+
 class EndLine(_Line):
     """The last line of what one user has, with how much it is."""
 
@@ -116,6 +135,8 @@ class EndLine(_Line):
     threads: Count
     items: Count
     attachments: Count
+    feedback: Count = 0
+    """A file of version 1 has none, and does not count it."""
 
 
 class CompleteLine(_Line):
@@ -125,7 +146,8 @@ class CompleteLine(_Line):
     users: Count
 
 
-RowLine: TypeAlias = ThreadLine | ItemLine | AttachmentLine
+DocumentLine: TypeAlias = ThreadLine | ItemLine | AttachmentLine
+RowLine: TypeAlias = DocumentLine | FeedbackLine
 AnyLine: TypeAlias = ExportLine | UserLine | RowLine | EndLine | CompleteLine
 
 _LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Field(discriminator="kind")])
@@ -136,9 +158,11 @@ def written(line: _Line) -> str:
     return line.model_dump_json() + "\n"
 
 
-def written_row(kind: str, columns: Mapping[str, Any], document: str) -> str:
-    """Return the line of a row: its *columns*, and its *document* as it is stored."""
+def written_row(kind: str, columns: Mapping[str, Any], document: str | None) -> str:
+    """Return the line of a row: its *columns*, and its *document* as it is stored, where it has one."""
     head = to_json({"kind": kind, **columns}).decode()[:-1]
+    if document is None:
+        return f"{head}}}\n"
     if _BREAKS.search(document):
         return f'{head},"document_text":{to_json(document).decode()}}}\n'
     return f'{head},"document":{document}}}\n'
@@ -156,9 +180,9 @@ def read_line(line: bytes) -> tuple[AnyLine, str]:
     except ValidationError as error:
         why = reason(error)
         raise ValueError(_IN_WORDS.get(why, why)) from None
-    if isinstance(found, ExportLine) and found.version != VERSION:
-        raise ValueError(f"the file is of version {found.version}, and this release reads version {VERSION}")
-    if not isinstance(found, ThreadLine | ItemLine | AttachmentLine):
+    if isinstance(found, ExportLine) and found.version not in READ:
+        raise ValueError(f"the file is of version {found.version}, and this release reads versions 1 to {VERSION}")
+    if not isinstance(found, DocumentLine):
         if document:
             raise ValueError(f'a line of kind "{found.kind}" has no document')
         return found, ""

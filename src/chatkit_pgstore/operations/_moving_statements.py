@@ -1,15 +1,15 @@
 """The SQL that exports and imports: steps through a user's rows, and rows in by the thousand."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    JSON,
     Column,
     ColumnElement,
+    Executable,
     Insert,
     Select,
     Table,
@@ -21,13 +21,14 @@ from sqlalchemy import (
     column,
     exists,
     func,
+    literal,
     not_,
     select,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from chatkit_pgstore._tables import attachments, thread_items, threads
+from chatkit_pgstore._tables import attachments, feedback, thread_items, threads
 
 ROWS_PER_STEP = 500
 BYTES_PER_STEP = 2**20
@@ -40,29 +41,57 @@ class Kind:
 
     name: str
     order: tuple[Column[Any], ...]
-    document: Column[Any]
+    document: Column[Any] | None
+    """None: its rows have none."""
+    renamed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a line calls a column, where that is another name."""
+    derived: Column[Any] | None = None
+    """A column that is made of the document when that is written, and so is neither moved nor compared."""
+    counts: Callable[[ColumnElement[Any]], ColumnElement[bool]] | None = None
+    """Of a user, whether a row is one to be moved; None: each is."""
 
     @property
     def table(self) -> Table:
         """The table."""
-        table = self.document.table
+        table = self.order[0].table
         assert isinstance(table, Table)  # noqa: S101  # a column's table may be any selectable, to a type checker
         return table
 
     @cached_property
     def columns(self) -> list[Column[Any]]:
         """What is written beside the document; the user stands on a line of its own."""
-        return [each for each in self.table.c if each.name != "user_id" and each is not self.document]
+        apart = {"user_id", *(each.name for each in (self.document, self.derived) if each is not None)}
+        return [each for each in self.table.c if each.name not in apart]
 
     @cached_property
-    def names(self) -> list[str]:
-        """The names of the columns, as plain text: SQLAlchemy's own kind takes pydantic long to write."""
-        return ["".join(each.name) for each in self.columns]
+    def names(self) -> dict[str, str]:
+        """What a line calls each column, as plain text: SQLAlchemy's own kind takes pydantic long to write."""
+        names = ["".join(each.name) for each in self.columns]
+        return {name: self.renamed.get(name, name) for name in names}
+
+    @cached_property
+    def documents(self) -> list[Column[Any]]:
+        """The document, and what is made of it; texts until they are in the table."""
+        return [each for each in (self.document, self.derived) if each is not None]
 
 
-THREADS = Kind("thread", (threads.c.id,), threads.c.thread)
+def _is_on_an_item(user: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the item that feedback is on is there.
+
+    It is not where the feedback was written while the item was being deleted, or where a release deleted the item that
+    knows no feedback. Such rows go with their thread.
+    """
+    same = (thread_items.c.thread_id == feedback.c.thread_id, thread_items.c.id == feedback.c.item_id)
+    return exists().where(thread_items.c.user_id == user, *same).correlate(feedback)
+
+
+THREADS = Kind("thread", (threads.c.id,), threads.c.thread, derived=threads.c.metadata)
 ITEMS = Kind("item", (thread_items.c.thread_id, thread_items.c.sort_key), thread_items.c.item)
 ATTACHMENTS = Kind("attachment", (attachments.c.id,), attachments.c.attachment)
+# A line's own kind is "feedback".
+FEEDBACK = Kind(
+    "feedback", (feedback.c.thread_id, feedback.c.item_id), None, {"kind": "feedback"}, counts=_is_on_an_item
+)
 
 
 def next_rows(kind: Kind, user: ColumnElement[Any], after: Sequence[Any] | None) -> Select[Any]:
@@ -71,11 +100,12 @@ def next_rows(kind: Kind, user: ColumnElement[Any], after: Sequence[Any] | None)
     The document stands last. Sizes are looked up without unpacking what is measured, and only rows within the step are
     unpacked.
     """
-    table, document = kind.table, kind.document
+    document = literal("", Text()).label("document") if kind.document is None else kind.document
     behind = [] if after is None else [tuple_(*kind.order) > tuple_(*_bound(kind.order, after))]
+    counted = [] if kind.counts is None else [kind.counts(user)]
     few = (
         select(*kind.columns, document, func.pg_column_size(document).label("size"))
-        .where(table.c.user_id == user, *behind)
+        .where(kind.table.c.user_id == user, *behind, *counted)
         .order_by(*kind.order)
         .limit(ROWS_PER_STEP)
         .subquery("few")
@@ -110,10 +140,11 @@ def next_user(after: ColumnElement[Any] | None) -> Select[Any]:
 
 
 def insert_rows(kind: Kind, user: ColumnElement[Any], rows: Sequence[Sequence[Any]]) -> Insert:
-    """Inserts *rows*, each the columns' values and the document, apart from those whose key is there already."""
+    """Inserts *rows*, each the values of columns and documents, apart from those whose key is there already."""
     given = _given(kind, rows)
-    names = ["user_id", *(each.name for each in kind.columns), kind.document.name]
-    values = [user, *(given.c[each.name] for each in kind.columns), cast(given.c[kind.document.name], JSON)]
+    names = ["user_id", *(each.name for each in (*kind.columns, *kind.documents))]
+    values = [user, *(given.c[each.name] for each in kind.columns)]
+    values += [cast(given.c[each.name], each.type) for each in kind.documents]
     return insert(kind.table).from_select(names, select(*values)).on_conflict_do_nothing()
 
 
@@ -125,7 +156,8 @@ def first_that_differs(kind: Kind, user: ColumnElement[Any], rows: Sequence[Sequ
     same += [
         table.c[each.name].is_not_distinct_from(given.c[each.name]) for each in kind.columns if each.name not in key
     ]
-    same.append(cast(kind.document, Text) == given.c[kind.document.name])
+    if kind.document is not None:
+        same.append(cast(kind.document, Text) == given.c[kind.document.name])
     there = exists().where(table.c.user_id == user, and_(*same)).correlate(given)
     return select(func.min(given.c.place)).where(not_(there))
 
@@ -147,9 +179,21 @@ def first_without_thread(user: ColumnElement[Any], thread_ids: Sequence[str | No
     return select(func.min(given.c.place)).where(given.c.thread_id.is_not(None), not_(there))
 
 
+def keep_items(user: ColumnElement[Any], thread_ids: Sequence[str], item_ids: Sequence[str]) -> Executable:
+    """Those items ``thread_ids[n]``, ``item_ids[n]`` that are there, which cannot be deleted until the end."""
+    wanted = [_array("thread_ids", Text(), thread_ids), _array("item_ids", Text(), item_ids)]
+    given = func.unnest(*wanted).table_valued("thread_id", "id").render_derived(name="given")
+    own = [thread_items.c.thread_id == given.c.thread_id, thread_items.c.id == given.c.id]
+    return (
+        select(thread_items.c.thread_id, thread_items.c.id)
+        .join_from(given, thread_items, and_(thread_items.c.user_id == user, *own))
+        .with_for_update(read=True, key_share=True, of=thread_items)
+    )
+
+
 def _given(kind: Kind, rows: Sequence[Sequence[Any]]) -> TableValuedAlias:
     """*rows* as a table of their own: an array for each column, so that a thousand rows are one statement."""
-    types = {each.name: each.type for each in kind.columns} | {kind.document.name: Text()}
+    types = {each.name: each.type for each in kind.columns} | {each.name: Text() for each in kind.documents}
     names = list(types)
     values = zip(*rows, strict=True)
     arrays = [_array(name, types[name], column_) for name, column_ in zip(names, values, strict=True)]

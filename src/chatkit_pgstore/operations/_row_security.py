@@ -6,13 +6,12 @@ from sqlalchemy import text
 
 from chatkit_pgstore._layout import Layout, table_in
 from chatkit_pgstore._row_security import SETTING
+from chatkit_pgstore._users import TABLES
 from chatkit_pgstore.errors import ConfigurationError
 from chatkit_pgstore.operations._work import work
 from chatkit_pgstore.store import PostgresStore
 
 POLICY = "chatkit_own_rows"
-
-TABLES = ("chatkit_threads", "chatkit_thread_items", "chatkit_attachments")
 
 
 async def enable_row_security(store: PostgresStore[Any]) -> None:
@@ -33,7 +32,7 @@ async def enable_row_security(store: PostgresStore[Any]) -> None:
             raise ConfigurationError("The tables are distributed by Citus, on which these policies were not tried.")
         await w.connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         for table in TABLES:
-            for statement in _statements(table_in(store.schema, table), w.layout):
+            for statement in _statements(table_in(store.schema, table.name), w.layout):
                 await w.connection.exec_driver_sql(statement)
 
 

@@ -192,6 +192,11 @@ def any_of(user_id: str, table: Table, layout: Layout) -> Executable:
     return select(table.c.user_id).where(table.c.user_id == layout.user(user_id)).limit(1)
 
 
+def number_of(user_id: str, table: Table, layout: Layout) -> Executable:
+    """Counts the rows of a user in a table."""
+    return select(func.count()).select_from(table).where(table.c.user_id == layout.user(user_id))
+
+
 # Status and receipt
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row, Table
+from sqlalchemy import Executable, Row, Table
 
 from chatkit_pgstore import _migrations
-from chatkit_pgstore._tables import attachments, thread_items, threads
+from chatkit_pgstore._tables import attachments, feedback, files, thread_items, threads
+from chatkit_pgstore._users import TABLES
 from chatkit_pgstore.errors import SchemaError
 from chatkit_pgstore.operations import _status_statements as sql
 from chatkit_pgstore.operations._moving_work import patient
@@ -21,6 +22,9 @@ MOST_BYTES_TO_COUNT = 256 * 1024 * 1024
 """Of a table without its indexes: a larger one is not read to the end unless that is asked for."""
 
 T = TypeVar("T")
+
+Sizes = dict[Table, Row[Any]]
+"""Of the tables that are there: at an older revision some are not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,14 @@ class Contents:
     threads: Figure[int]
     items: Figure[int]
     attachments: Figure[int]
+    feedback: Figure[int]
+    """Items that somebody rated."""
+    files: Figure[int]
+    """Of attachments, as `chatkit_pgstore.attachments` keeps them."""
+    bytes_of_files: Figure[int | None]
+    """Of those whose upload is complete; None: they are too many to be counted unasked."""
+    files_to_sweep: Figure[int | None]
+    """Those that no attachment names, new ones included; None: as above."""
     users: Figure[int]
     """Those that have a thread."""
     last_activity: Figure[datetime | None]
@@ -98,16 +110,20 @@ async def _contents(store: PostgresStore[Any], *, exact: bool) -> Contents:
         await check_all_rows_are_seen(w)
         place = (await w.connection.execute(place_and_time(w.layout))).one()
         look = _Look(w, exact=exact or w.layout.distributed)
-        tables = {table: await look.sizes(table) for table in (threads, thread_items, attachments)}
-        number_of_threads = await look.rows(threads, tables[threads])
+        tables = {table: size for table in TABLES if (size := await look.sizes(table)) is not None}
+        number_of_threads = await look.rows(threads, tables)
         return Contents(
             database=place.database,
             schema=place.schema,
             tables=tuple(TableSize(table.name, size.bytes, size.index_bytes) for table, size in tables.items()),
             total_bytes=sum(size.bytes for size in tables.values()),
             threads=number_of_threads,
-            items=await look.rows(thread_items, tables[thread_items]),
-            attachments=await look.rows(attachments, tables[attachments]),
+            items=await look.rows(thread_items, tables),
+            attachments=await look.rows(attachments, tables),
+            feedback=await look.rows(feedback, tables),
+            files=await look.rows(files, tables),
+            bytes_of_files=await look.figure(sql.bytes_of_files(), tables, files),
+            files_to_sweep=await look.figure(sql.files_without_attachment(), tables, files, attachments),
             users=await look.users(number_of_threads),
             last_activity=await look.last_activity(tables),
         )
@@ -121,10 +137,21 @@ class _Look:
         self._layout = w.layout
         self._exact = exact
 
-    async def sizes(self, table: Table) -> Row[Any]:
-        return (await self._connection.execute(sql.sizes(table, self._layout))).one()
+    async def sizes(self, table: Table) -> Row[Any] | None:
+        return (await self._connection.execute(sql.sizes(table, self._layout))).one_or_none()
 
-    async def rows(self, table: Table, size: Row[Any]) -> Figure[int]:
+    async def figure(self, statement: Executable, tables: Sizes, *of: Table) -> Figure[int | None]:
+        """Return what there is no estimate for: nothing where a table is large, zero where it is not there yet."""
+        if any(table not in tables for table in of):
+            return Figure(0, is_exact=True)
+        if not all(self._is_counted(tables[table]) for table in of):
+            return Figure(None, is_exact=False)
+        return Figure((await self._connection.execute(statement)).scalar_one(), is_exact=True)
+
+    async def rows(self, table: Table, tables: Sizes) -> Figure[int]:
+        size = tables.get(table)
+        if size is None:
+            return Figure(0, is_exact=True)
         if self._is_counted(size):
             return Figure((await self._connection.execute(sql.number_of_rows(table))).scalar_one(), is_exact=True)
         return Figure(round(size.rows_of_a_page * size.pages), is_exact=False)
@@ -136,7 +163,7 @@ class _Look:
                 return Figure(round(estimate), is_exact=False)
         return Figure((await self._connection.execute(sql.number_of_users())).scalar_one(), is_exact=True)
 
-    async def last_activity(self, tables: dict[Table, Row[Any]]) -> Figure[datetime | None]:
+    async def last_activity(self, tables: Sizes) -> Figure[datetime | None]:
         if self._is_counted(tables[threads]):
             return Figure((await self._connection.execute(sql.last_activity())).scalar_one(), is_exact=True)
         ends = [sql.last_activity_at_the_end(table, tables[table].pages) for table in (threads, thread_items)]

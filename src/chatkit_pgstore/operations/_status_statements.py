@@ -1,9 +1,9 @@
 """The SQL of status: sizes, and figures that are counted or estimated."""
 
-from sqlalchemy import Executable, Table, distinct, func, select, text
+from sqlalchemy import BigInteger, Executable, Table, cast, distinct, exists, func, not_, select, text
 
 from chatkit_pgstore._layout import Layout, table_in, threads_in
-from chatkit_pgstore._tables import threads
+from chatkit_pgstore._tables import attachments, files, threads
 
 TAIL_PAGES = 1000
 """Where the newest rows most often are: at the end of a table."""
@@ -11,6 +11,8 @@ TAIL_PAGES = 1000
 
 def sizes(our_table: Table, layout: Layout) -> Executable:
     """The bytes of a table and of its indexes; its pages, and how many rows there are by its last ANALYZE.
+
+    No row where there is no such table, as at an older revision.
 
     Citus keeps rows elsewhere, and knows where.
     """
@@ -30,6 +32,17 @@ def sizes(our_table: Table, layout: Layout) -> Executable:
 def number_of_rows(our_table: Table) -> Executable:
     """Counts every row."""
     return select(func.count()).select_from(our_table)
+
+
+def bytes_of_files() -> Executable:
+    """Sums up the bytes of the files whose upload is complete."""
+    return select(cast(func.coalesce(func.sum(files.c.size), 0), BigInteger))
+
+
+def files_without_attachment() -> Executable:
+    """Counts the files that no attachment names: a sweep deletes them, unless they are new."""
+    named = exists().where(attachments.c.user_id == files.c.user_id, attachments.c.id == files.c.id)
+    return select(func.count()).select_from(files).where(not_(named))
 
 
 def number_of_users() -> Executable:
