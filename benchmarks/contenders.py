@@ -49,6 +49,7 @@ class HandWritten:
             "id": thread.id,
             "thread": _written(thread, THREAD),
             "created_at": thread.created_at,
+            "metadata": "{}",
         }
         await self._run(self._sql.save_thread, values)
 

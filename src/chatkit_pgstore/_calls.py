@@ -6,14 +6,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from chatkit.store import NotFoundError
-from chatkit.types import Page, ThreadItem
+from chatkit.types import Page, ThreadItem, ThreadMetadata
 
 from chatkit_pgstore._bound import BoundDatabase
-from chatkit_pgstore._codec import Codec, item_values
-from chatkit_pgstore._compiled import Pages, Statement
+from chatkit_pgstore._codec import THREADS, Codec, item_values
+from chatkit_pgstore._compiled import Pages, Statement, compiled_statements
 from chatkit_pgstore._connection import Database
 from chatkit_pgstore._ids import check_id
-from chatkit_pgstore._paging import PageRequest, page_of, page_request
+from chatkit_pgstore._paging import PageRequest, cursor_by_activity, page_of, page_request, place_of
+from chatkit_pgstore._previews import refresh_previews
 from chatkit_pgstore._settings import Settings
 from chatkit_pgstore._user import user_of
 from chatkit_pgstore.errors import UnreadableItemError
@@ -21,6 +22,9 @@ from chatkit_pgstore.errors import UnreadableItemError
 logger = logging.getLogger("chatkit_pgstore")
 
 T = TypeVar("T")
+
+SQL = compiled_statements()
+"""Which statement a call is; the database runs the same for the tables as they are."""
 
 
 class Calls:
@@ -55,6 +59,34 @@ class Calls:
         key = {"user_id": self.user(context), "thread_id": check_id(thread_id, "thread_id")}
         rows = await self._database.write(call, statement, {**key, **item_values(item)})
         one(rows, "Thread", thread_id)
+
+    async def refresh_previews(self, user_id: str, loaded: Sequence[object]) -> None:
+        """Have the images among *loaded* say where their previews are now."""
+        await refresh_previews(self._settings.preview_urls, user_id, loaded)
+
+    async def page_of_threads(
+        self, call: str, limit: int, after: str | None, order: str, values: dict[str, str]
+    ) -> Page[ThreadMetadata]:
+        """Return one page of a user's threads, of those with ``metadata`` when *values* name them.
+
+        Raises:
+            NotFoundError: The cursor is not in the list.
+            ValueError: What is asked for makes no sense.
+        """
+        has_filter = "metadata" in values
+        if self._settings.thread_order == "updated_at":
+            pages = SQL.pages_of_threads_by_activity_where if has_filter else SQL.pages_of_threads_by_activity
+            return await self._page_by_activity(call, pages, self.page_request(limit, None, order), after, values)
+        pages = SQL.pages_of_threads_where if has_filter else SQL.pages_of_threads
+        return await self.page(call, pages, self.page_request(limit, after, order), values, THREADS)
+
+    async def _page_by_activity(
+        self, call: str, pages: Pages, request: PageRequest, after: str | None, values: dict[str, str]
+    ) -> Page[ThreadMetadata]:
+        statement = pages[request.descending, after is not None]
+        place = {} if after is None else place_of(after).values()
+        rows = await self._database.read(call, statement, {**values, **place, "limit": request.limit + 1})
+        return page_of(rows, request, partial(self._decoded, THREADS, None), cursor_by_activity)
 
     async def page(
         self, call: str, pages: Pages, request: PageRequest, key: dict[str, str], codec: Codec[T]

@@ -5,12 +5,15 @@ in that could not get out. Equal means equal after pydantic's own JSON round tri
 tuples, sets, bytes, Decimal and keys that are no text take their JSON form.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar, get_args
 
 from chatkit.types import Attachment, ThreadItem, ThreadMetadata
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from chatkit_pgstore._ids import PLACEHOLDER_ID, check_id, generate_id
 from chatkit_pgstore._reading import read, reason
@@ -21,6 +24,10 @@ T = TypeVar("T")
 
 FINISHED = ("completed", "answered", "skipped")
 """The statuses whose documents a pending one never replaces when it is added again."""
+
+
+NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""A NUL as JSON writes it: its backslash is not itself escaped by one before it."""
 
 
 class Codec(Generic[T]):
@@ -90,8 +97,31 @@ def thread_values(thread: ThreadMetadata) -> dict[str, Any]:
     return {
         "id": stored.id,
         "thread": document,
+        "metadata": metadata_document(stored.metadata),
         "created_at": column_time(stored.created_at, "thread.created_at"),
     }
+
+
+def metadata_document(metadata: dict[str, Any]) -> str:
+    """Return a thread's *metadata*, out of a document, for a ``jsonb`` column; that holds no NUL, but U+FFFD for it."""
+    document = to_json(metadata).decode()
+    return NUL.sub(r"\1\\ufffd", document) if "\\u0000" in document else document
+
+
+def filter_document(metadata: Mapping[str, Any]) -> str:
+    """Return what a thread's metadata has to contain, as they are stored.
+
+    Raises:
+        ValueError: It is no mapping, or JSON cannot hold it.
+    """
+    if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise ValueError(f"metadata must be a mapping, not {type(metadata).__name__}")
+    try:
+        _, wanted = THREADS.encode(ThreadMetadata(id="filter", created_at=datetime.now(UTC), metadata=dict(metadata)))
+    except (UnstorableItemError, ValidationError):
+        # Not chained: pydantic's message may quote what is looked for.
+        raise ValueError("metadata must be what JSON can hold, with names that are text") from None
+    return metadata_document(wanted.metadata)
 
 
 def item_values(item: ThreadItem) -> dict[str, Any]:

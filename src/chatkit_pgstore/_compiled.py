@@ -11,10 +11,18 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from chatkit_pgstore._beyond_statements import (
+    count_items,
+    load_feedback,
+    page_of_threads_by_activity,
+    page_of_threads_by_activity_where,
+    page_of_threads_where,
+    save_feedback,
+)
+from chatkit_pgstore._clauses import USER_TYPE
 from chatkit_pgstore._distributed_statements import append_item_by_function, replace_item_by_function
 from chatkit_pgstore._layout import Layout, UserType, checked_user
 from chatkit_pgstore._statements import (
-    USER_TYPE,
     append_item,
     delete_attachment,
     delete_item,
@@ -77,7 +85,13 @@ class Statements:
     save_attachment: Statement
     save_thread_attachment: Statement
     delete_attachment: Statement
+    save_feedback: Statement
+    load_feedback: Statement
+    count_items: Statement
     pages_of_threads: Pages
+    pages_of_threads_by_activity: Pages
+    pages_of_threads_where: Pages
+    pages_of_threads_by_activity_where: Pages
     pages_of_items: Pages
 
 
@@ -97,10 +111,16 @@ def compiled_statements(layout: Layout = PLAIN) -> Statements:
         "save_attachment": save_attachment,
         "save_thread_attachment": save_thread_attachment,
         "delete_attachment": delete_attachment,
+        "save_feedback": save_feedback,
+        "load_feedback": load_feedback,
+        "count_items": count_items,
     }
     return Statements(
         **{name: _compiled(name, build(), layout) for name, build in single.items()},
         pages_of_threads=_compiled_pages(page_of_threads, layout),
+        pages_of_threads_by_activity=_compiled_pages(page_of_threads_by_activity, layout),
+        pages_of_threads_where=_compiled_pages(page_of_threads_where, layout),
+        pages_of_threads_by_activity_where=_compiled_pages(page_of_threads_by_activity_where, layout),
         pages_of_items=_compiled_pages(page_of_items, layout),
     )
 

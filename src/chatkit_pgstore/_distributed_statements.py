@@ -15,7 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from chatkit_pgstore._append_function import APPEND_ITEM, REPLACE_ITEM
-from chatkit_pgstore._statements import USER
+from chatkit_pgstore._clauses import USER
 
 
 def append_item_by_function() -> ClauseElement:

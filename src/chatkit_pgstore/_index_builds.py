@@ -51,10 +51,23 @@ _ATTEMPT_FOR_TRANSACTION = func.pg_try_advisory_xact_lock(LOCK)
 Pause = Callable[[float], None]
 """Waits for so many seconds."""
 
+Obstacle = Callable[[Connection], None]
+"""What has to be done, on a connection in autocommit, before a migration can go on."""
+
 
 def to_be_built_before(connection: Connection, script: Script, schema: str | None) -> list[CreateIndexOp]:
     """Return the indexes that have to be built before a migration: those not there, on tables with rows."""
-    return [index for index in concurrent_indexes(script) if _has_to_be_built(connection, index, schema)]
+    return to_be_built(connection, concurrent_indexes(script), schema)
+
+
+def to_be_built(connection: Connection, indexes: Sequence[CreateIndexOp], schema: str | None) -> list[CreateIndexOp]:
+    """Return those of *indexes* that are not there, on tables with rows."""
+    return [index for index in indexes if _has_to_be_built(connection, index, schema)]
+
+
+def is_standing(connection: Connection, index: CreateIndexOp, schema: str | None) -> bool:
+    """Whether an index is there, and whole."""
+    return _standing(connection, index, schema) is True
 
 
 def build(connection: Connection, indexes: Sequence[CreateIndexOp], schema: str | None, pause: Pause) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.util import await_only
 
 from chatkit_pgstore import _index_builds, _revisions
 from chatkit_pgstore._failures import explained, is_transient, underlying
-from chatkit_pgstore._index_builds import LOCK, Pause, settings
+from chatkit_pgstore._index_builds import LOCK, Obstacle, Pause, settings
 from chatkit_pgstore._revisions import head
 from chatkit_pgstore._tables import VERSION_TABLE, metadata, supported_revisions
 from chatkit_pgstore.errors import (
@@ -37,6 +37,7 @@ __all__ = [
     "migrating",
     "needs_upgrade",
     "out_of_date",
+    "pause",
     "sql",
     "upgrade",
 ]
@@ -45,11 +46,8 @@ logger = logging.getLogger("chatkit_pgstore")
 
 OUR_REVISION = re.compile(r"\d{4}")
 
-Adjust = Callable[[Connection], None]
-"""What is done in the transaction of the migration once the revisions are there."""
-
-Obstacle = Callable[[Connection], None]
-"""What has to be done, on a connection in autocommit, before a migration can go on."""
+Adjust = Callable[[Connection], Obstacle | None]
+"""What is done in the transaction of the migration once the revisions are there, unless something has to be first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +196,14 @@ def _advance_and_commit(connection: Connection, schema: str | None, adjust: Adju
     # A host's engine may be in autocommit, in which the lock would be released at once.
     connection.execution_options(isolation_level="READ COMMITTED")
     with connection.begin(), migrating(connection):
-        obstacle = advance(connection, head(), schema, _pause)
+        obstacle = advance(connection, head(), schema, pause)
         if adjust is not None and obstacle is None:
-            adjust(connection)
+            obstacle = adjust(connection)
     return obstacle
 
 
-def _pause(seconds: float) -> None:
+def pause(seconds: float) -> None:
+    """Wait, on a connection of an asynchronous engine."""
     await_only(asyncio.sleep(seconds))
 
 

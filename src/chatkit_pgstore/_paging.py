@@ -1,9 +1,12 @@
 """Limit, order and cursor in; one page out."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
+from chatkit.store import NotFoundError
 from chatkit.types import Page
 
 from chatkit_pgstore._ids import check_id
@@ -12,6 +15,11 @@ T = TypeVar("T")
 
 Row = tuple[str, str]
 """An id and the stored document that goes by it."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+CURSOR_BY_ACTIVITY = re.compile(r"(-?[0-9]{1,18}):(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,50 @@ def page_request(limit: int, after: str | None, order: str, max_page_size: int) 
     return PageRequest(min(limit, max_page_size), cursor, order == "desc")
 
 
-def page_of(rows: Sequence[Row], request: PageRequest, decode: Callable[[str, str], T | None]) -> Page[T]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a list of threads by last activity goes on: behind this moment, and at it behind this id."""
+
+    time: datetime
+    thread_id: str
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of the statements that go on from it."""
+        return {"after_time": self.time, "after": self.thread_id}
+
+
+def place_of(cursor: str) -> Place:
+    """Return the place that a cursor of a list by last activity carries.
+
+    Raises:
+        NotFoundError: It is no such cursor.
+        ValueError: It could not be one, or its id cannot be an id.
+    """
+    carried = CURSOR_BY_ACTIVITY.fullmatch(cursor) if isinstance(cursor, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+    if carried is None:
+        raise NotFoundError(f"Cursor {check_id(cursor, 'after')} not found")
+    try:
+        time = EPOCH + int(carried[1]) * MICROSECOND
+    except OverflowError as error:
+        raise NotFoundError(f"Cursor {cursor} not found") from error
+    return Place(time, check_id(carried[2], "after"))
+
+
+def cursor_by_activity(row: Sequence[Any]) -> str:
+    """Return the cursor behind a row of a list by last activity: its microseconds since 1970, and its id."""
+    return f"{row[2]}:{row[0]}"
+
+
+def _id_of(row: Sequence[Any]) -> str:
+    return str(row[0])
+
+
+def page_of(
+    rows: Sequence[Sequence[Any]],
+    request: PageRequest,
+    decode: Callable[[str, str], T | None],
+    cursor_of: Callable[[Sequence[Any]], str] = _id_of,
+) -> Page[T]:
     """Return the page made of up to ``limit + 1`` *rows*, of which the last only tells that there is more.
 
     A row that *decode* returns None for is left out; the cursor counts it all the same, so that the next
@@ -45,9 +96,9 @@ def page_of(rows: Sequence[Row], request: PageRequest, decode: Callable[[str, st
     """
     wanted = rows[: request.limit]
     has_more = len(rows) > request.limit
-    decoded = (decode(row_id, document) for row_id, document in wanted)
+    decoded = (decode(row[0], row[1]) for row in wanted)
     return Page(
         data=[each for each in decoded if each is not None],
         has_more=has_more,
-        after=wanted[-1][0] if has_more else None,
+        after=cursor_of(wanted[-1]) if has_more else None,
     )

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from chatkit_pgstore import _migrations, _users
+from chatkit_pgstore import _migrations, _thread_order, _users
 from chatkit_pgstore._bound import BoundDatabase
 from chatkit_pgstore._connection import Database
 from chatkit_pgstore._settings import Settings
@@ -19,6 +20,16 @@ START_SECONDS = 7.0
 class _Found:
     state: _migrations.State
     users: _users.Reference | None
+    in_order: bool
+    """Whether the index is there that threads are listed by."""
+
+    def lacks(self, settings: Settings) -> SchemaOutOfDateError | None:
+        """Return the error for what is not there; None when everything is."""
+        if _migrations.needs_upgrade(self.state):
+            return _migrations.out_of_date(self.state)
+        if self.users is not None and not self.users.in_place:
+            return _does_not_refer(settings)
+        return None if self.in_order else _thread_order.out_of_date()
 
 
 async def prepare(database: Database | BoundDatabase, settings: Settings, *, migrate: bool) -> None:
@@ -27,29 +38,41 @@ async def prepare(database: Database | BoundDatabase, settings: Settings, *, mig
     Raises what `PostgresStore.initialize` raises.
     """
     found, _ = await database.persistently("initialize", partial(_find, database.engine, settings), START_SECONDS)
-    behind = _migrations.needs_upgrade(found.state)
-    refers = found.users is None or found.users.in_place
-    if behind or not refers:
+    if lack := found.lacks(settings):
         # The role that may migrate owns the tables, and so is not one that row security holds.
         if not migrate or settings.row_security:
-            raise _migrations.out_of_date(found.state) if behind else _does_not_refer(settings)
-        await _upgrade(database.engine, settings, found)
+            raise lack
+        await _migrations.upgrade(database.engine, settings.schema, _adjustment(settings, found))
     await database.persistently("initialize", partial(_look, database, settings), START_SECONDS)
 
 
 async def _find(engine: AsyncEngine, settings: Settings) -> _Found:
     state = await _migrations.found(engine, settings.schema)
-    if settings.users is None:
-        return _Found(state, None)
+    if settings.users is None and settings.thread_order == "created_at":
+        return _Found(state, None, in_order=True)
     async with engine.connect() as connection:
-        return _Found(state, await connection.run_sync(_users.reference, settings.users, settings.schema))
+        return await connection.run_sync(_options, settings, state)
 
 
-async def _upgrade(engine: AsyncEngine, settings: Settings, found: _Found) -> None:
-    adjust = None
-    if settings.users is not None and found.users is not None:
-        adjust = _users.adjustment(found.users, settings.users, settings.schema)
-    await _migrations.upgrade(engine, settings.schema, adjust)
+def _options(connection: Connection, settings: Settings, state: _migrations.State) -> _Found:
+    users, schema = settings.users, settings.schema
+    reference = None if users is None else _users.reference(connection, users, schema)
+    in_order = settings.thread_order == "created_at" or _thread_order.is_in_place(connection, schema)
+    return _Found(state, reference, in_order)
+
+
+def _adjustment(settings: Settings, found: _Found) -> _migrations.Adjust:
+    """Return what brings the options about."""
+
+    def adjust(connection: Connection) -> _migrations.Obstacle | None:
+        schema = settings.schema
+        if not found.in_order and (obstacle := _thread_order.bring_about(connection, schema, _migrations.pause)):
+            return obstacle
+        if settings.users is not None and found.users is not None:
+            _users.adjustment(found.users, settings.users, schema)(connection)
+        return None
+
+    return adjust
 
 
 async def _look(database: Database | BoundDatabase, settings: Settings) -> None:

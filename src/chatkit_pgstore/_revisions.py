@@ -100,7 +100,7 @@ def builds(index: CreateIndexOp, schema: str | None) -> tuple[DropIndexOp, Creat
     drop = DropIndexOp(
         str(index.index_name), index.table_name, schema=schema, if_exists=True, postgresql_concurrently=True
     )
-    return drop, _if_missing(index, schema, postgresql_concurrently=True)
+    return drop, if_missing(index, schema, postgresql_concurrently=True)
 
 
 def location(package: Path) -> Path:
@@ -151,13 +151,14 @@ def _steps(
 def _with_indexes(operations: Operations, script: Script) -> Callable[[], None]:
     def upgrade() -> None:
         for index in concurrent_indexes(script):
-            operations.invoke(_if_missing(index))
+            operations.invoke(if_missing(index))
         script.module.upgrade()
 
     return upgrade
 
 
-def _if_missing(index: CreateIndexOp, schema: str | None = None, **options: Any) -> CreateIndexOp:
+def if_missing(index: CreateIndexOp, schema: str | None = None, **options: Any) -> CreateIndexOp:
+    """Return what makes *index*, of the table in *schema*, where it is not there."""
     return CreateIndexOp(
         index.index_name,
         index.table_name,

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from chatkit_pgstore._previews import PreviewUrls
 from chatkit_pgstore.errors import ConfigurationError
 
 OnUnreadable = Literal["leave_out", "raise"]
 
 Pooler = Literal["transaction", "session"]
+
+ThreadOrder = Literal["created_at", "updated_at"]
 
 LONGEST_NAME_BYTES = 63
 """NAMEDATALEN: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS"""
@@ -62,6 +65,8 @@ class Settings:
     schema: str | None = None
     users: UsersTable | None = None
     row_security: bool = False
+    thread_order: ThreadOrder = "created_at"
+    preview_urls: PreviewUrls | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_page_size", "pool_size"):
@@ -76,6 +81,8 @@ class Settings:
             raise ConfigurationError(f'pooler must be "transaction" or "session", not {self.pooler!r}')
         if self.user_id is not None and not callable(self.user_id):
             raise ConfigurationError("user_id= must be a callable that takes the request context")
+        if self.preview_urls is not None and not callable(getattr(self.preview_urls, "preview_url", None)):
+            raise ConfigurationError("preview_urls= must have a method preview_url(user_id, attachment)")
         self._check_tables()
 
     def _check_tables(self) -> None:
@@ -87,6 +94,8 @@ class Settings:
             raise ConfigurationError(f'users must be a UsersTable("schema.table", column="id"), not {self.users!r}')
         if not _is_a(bool, self.row_security):
             raise ConfigurationError(f"row_security must be True or False, not {self.row_security!r}")
+        if self.thread_order not in ("created_at", "updated_at"):
+            raise ConfigurationError(f'thread_order must be "created_at" or "updated_at", not {self.thread_order!r}')
 
     @property
     def pool_timeout_seconds(self) -> float:

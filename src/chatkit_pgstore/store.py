@@ -9,24 +9,22 @@ from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from typing_extensions import TypeVar
 
+from chatkit_pgstore._beyond import BeyondChatKit
 from chatkit_pgstore._bound import BoundDatabase
-from chatkit_pgstore._calls import Calls, one
+from chatkit_pgstore._calls import SQL, Calls, one
 from chatkit_pgstore._codec import ATTACHMENTS, ITEMS, THREADS, attachment_values, thread_values
-from chatkit_pgstore._compiled import compiled_statements
 from chatkit_pgstore._connection import Database
 from chatkit_pgstore._engine import engine_of
 from chatkit_pgstore._ids import check_id, generate_id, warn_of_placeholder
 from chatkit_pgstore._known import KnownTables
 from chatkit_pgstore._preparation import prepare
-from chatkit_pgstore._settings import OnUnreadable, Pooler, Settings, UserId, UsersTable
-
-SQL = compiled_statements()
-"""Which statement a call is; the database runs the same for the tables as they are."""
+from chatkit_pgstore._previews import PreviewUrls
+from chatkit_pgstore._settings import OnUnreadable, Pooler, Settings, ThreadOrder, UserId, UsersTable
 
 TContext = TypeVar("TContext", default=Any)
 
 
-class PostgresStore(Store[TContext], Generic[TContext]):
+class PostgresStore(BeyondChatKit[TContext], Store[TContext], Generic[TContext]):
     """Keeps ChatKit conversations in PostgreSQL.
 
     Every method is one statement and, on a warm connection, one network round trip; it is atomic, committed when
@@ -55,6 +53,9 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             deletes the user's conversations.
         row_security: Whether every call sets the user for PostgreSQL's policies too, which costs it two round trips
             more. The tables must have them: ``chatkit-pgstore migrate --row-security``.
+        thread_order: What threads are listed by: "created_at", or "updated_at" for their last activity, which takes an
+            index of its own and makes appends dearer.
+        preview_urls: Says for each image, whenever it is loaded, where its preview is.
 
     Raises:
         ConfigurationError: Neither or both of *database_url* and *engine* are given, or one cannot be used.
@@ -85,6 +86,8 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         pooler: Pooler | None = None,
         users: UsersTable | None = None,
         row_security: bool = False,
+        thread_order: ThreadOrder = "created_at",
+        preview_urls: PreviewUrls | None = None,
     ) -> None:
         self._settings = Settings(
             user_id=user_id,
@@ -98,6 +101,8 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             pooler=pooler,
             users=users,
             row_security=row_security,
+            thread_order=thread_order,
+            preview_urls=preview_urls,
         )
         chosen, owned = engine_of(database_url, engine, self._settings)
         self._use(Database(chosen, owned=owned, settings=self._settings, tables=KnownTables(self._settings)))
@@ -126,8 +131,8 @@ class PostgresStore(Store[TContext], Generic[TContext]):
             migrate: False checks and changes nothing.
 
         Raises:
-            SchemaOutOfDateError: The database is empty or behind, or does not refer to *users* yet, and *migrate* is
-                False or the store is under row security.
+            SchemaOutOfDateError: The database is empty or behind, does not refer to *users* yet or lacks the index of
+                *thread_order*, and *migrate* is False or the store is under row security.
             SchemaTooNewError: The database was migrated by a newer release that no longer serves this one.
             SchemaError: The tables, or the record of their revision, are another program's.
             StoreUnavailableError: The server could not be reached within 7 seconds.
@@ -203,41 +208,23 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         values = {"user_id": self._calls.user(context), **thread_values(thread)}
         await self._database.write("save_thread", SQL.save_thread, values)
 
-    async def replace_thread(self, thread: ThreadMetadata, expected: ThreadMetadata, context: TContext) -> bool:
-        """Replace a thread's metadata if it is still what the caller has seen; never insert it.
-
-        One statement compares and replaces, so that nothing of another writer can be overwritten unseen. A document
-        that another release of the SDK wrote may differ in its text from what was read, and is then not replaced.
-
-        Args:
-            thread: What to store.
-            expected: What `load_thread` returned, unchanged.
-
-        Returns:
-            Whether it was replaced. It was not when it has changed, is gone, or is another user's.
-
-        Raises:
-            UnstorableItemError: JSON cannot hold *thread*.
-        """
-        values = {"user_id": self._calls.user(context), **thread_values(thread)}
-        values["expected"] = THREADS.encode(expected)[0]
-        return bool(await self._database.write("replace_thread", SQL.replace_thread, values))
-
     async def load_threads(self, limit: int, after: str | None, order: str, context: TContext) -> Page[ThreadMetadata]:
-        """Return one page of the user's threads by time of creation, ties by id.
+        """Return one page of the user's threads by time of creation, or of last activity, ties by id.
+
+        By last activity a thread may move while pages are read: newest first none comes twice, and one that moved up
+        is on a new first page; oldest first it comes again, at the end.
 
         Args:
             limit: Rows wanted, at least 1; more than ``max_page_size`` is cut to it.
-            after: Thread id to continue behind, exclusive; None starts at the edge.
+            after: ``Page.after`` to continue behind, exclusive, by creation any thread id; None starts at the edge.
             order: "asc" for the oldest first, "desc" for the newest.
 
         Raises:
-            NotFoundError: *after* is no thread of this user.
+            NotFoundError: *after* is no thread of this user; by last activity, no cursor.
             ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
         """
-        request = self._calls.page_request(limit, after, order)
-        key = {"user_id": self._calls.user(context)}
-        return await self._calls.page("load_threads", SQL.pages_of_threads, request, key, THREADS)
+        values = {"user_id": self._calls.user(context)}
+        return await self._calls.page_of_threads("load_threads", limit, after, order, values)
 
     async def delete_thread(self, thread_id: str, context: TContext) -> None:
         """Delete a thread with its items and attachments; one that is not there is no error."""
@@ -263,7 +250,9 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         """
         request = self._calls.page_request(limit, after, order)
         key = {"user_id": self._calls.user(context), "thread_id": check_id(thread_id, "thread_id")}
-        return await self._calls.page("load_thread_items", SQL.pages_of_items, request, key, ITEMS)
+        page = await self._calls.page("load_thread_items", SQL.pages_of_items, request, key, ITEMS)
+        await self._calls.refresh_previews(key["user_id"], page.data)
+        return page
 
     async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
         """Append an item to a thread.
@@ -299,7 +288,9 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         values = self._calls.item_key(thread_id, item_id, context)
         warn_of_placeholder("load_item", item_id)
         rows = await self._database.read("load_item", SQL.load_item, values)
-        return ITEMS.decode(item_id, one(rows, "Item", item_id))
+        item = ITEMS.decode(item_id, one(rows, "Item", item_id))
+        await self._calls.refresh_previews(values["user_id"], [item])
+        return item
 
     async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete one item of a thread; one that is not there is no error."""
@@ -316,7 +307,9 @@ class PostgresStore(Store[TContext], Generic[TContext]):
         """
         values = {"user_id": self._calls.user(context), "id": check_id(attachment_id, "attachment_id")}
         rows = await self._database.read("load_attachment", SQL.load_attachment, values)
-        return ATTACHMENTS.decode(attachment_id, one(rows, "Attachment", attachment_id))
+        attachment = ATTACHMENTS.decode(attachment_id, one(rows, "Attachment", attachment_id))
+        await self._calls.refresh_previews(values["user_id"], [attachment])
+        return attachment
 
     async def save_attachment(self, attachment: Attachment, context: TContext) -> None:
         """Insert an attachment's metadata, or replace it whole.

@@ -6,18 +6,19 @@ once for all values, and with what it chooses by itself after a few calls.
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.support.databases import create_database, drop_database, execute, name_of
-from tests.support.plans import STATEMENTS, Use, load, planner
+from tests.support.plans import ITEMS, STATEMENTS, THREADS, Use, load, planner
 from tests.support.shared import shared_database
 
 logger = logging.getLogger(__name__)
 
 MODES = ("auto", "force_generic_plan", "force_custom_plan")
 LIMITS = (2, 21, 101, 1001)
+IN_THE_MIDDLE = datetime.now(UTC) - timedelta(seconds=9000)
 
 # Measured: 6 for a read of one row; 52 for a write, with its indexes, their splits and foreign keys; 15 beside a
 # row's own page for a page behind a cursor.
@@ -25,6 +26,8 @@ MOST_FOR_A_READ = 8
 MOST_FOR_A_WRITE = 80
 MOST_FOR_A_PAGE = 20
 MOST_FOR_EACH_ROW = 1.2
+# 0.35 for the items of one thread where none of their pages is visible to all; else they are counted in the index.
+MOST_FOR_EACH_COUNTED = 0.5
 
 SMALL = {
     "user_id": "user_17",
@@ -50,6 +53,8 @@ WRITTEN = {
     "item": "{}",
     "attachment": "{}",
     "expected": "{}",
+    "metadata": "{}",
+    "kind": "positive",
     "type": "end_of_turn",
     "status": None,
     "created_at": datetime(2026, 1, 2, tzinfo=UTC),
@@ -74,29 +79,49 @@ def written_database_url(server_url, vacuumed_database_url):
         yield url
 
 
+ACTIVITY = "CREATE INDEX chatkit_threads_by_activity ON chatkit_threads (user_id, updated_at, id)"
+
+
+@pytest.fixture(scope="module")
+def by_activity_database_url(server_url, vacuumed_database_url):
+    """Where threads are listed by last activity."""
+    with shared_database(server_url, name_of(vacuumed_database_url)) as url:
+        asyncio.run(execute(url, ACTIVITY))
+        asyncio.run(execute(url, "VACUUM ANALYZE chatkit_threads"))
+        yield url
+
+
 def uses(statement, user):
     """Return the uses of a statement by a user: of what is there and what is not, from every place, of every size."""
     ids = {
         "threads": user["threads"],
         "items": user["items"],
         "attachments": (user["attachment"],),
+        "feedback": user["items"][:1],
     }[table_of(statement)]
     if statement.name == "delete_thread" and user is TALKER:
         ids = ()  # it has 50,000 items, which have to go with it
     for known in (*ids, "unknown"):
         for limit in LIMITS if "limit" in statement.parameters else (1,):
             place = {"id": known, "after": known, "limit": limit, "thread_id": user["threads"][0]}
+            place |= {"item_ids": f"{{{known}}}", "thread_ids": f"{{{known}}}", "after_time": IN_THE_MIDDLE}
             name = f"{statement.name} of {user['user_id']}, {known}, {limit} rows"
             yield Use(name, statement, {"user_id": user["user_id"], **WRITTEN, **place})
 
 
 def table_of(statement):
-    return next(each for each in ("attachment", "item", "thread") if each in statement.name.split("_of_")[-1]) + "s"
+    if statement.name in ("load_feedback", "count_items"):
+        return {"load_feedback": "feedback", "count_items": "threads"}[statement.name]
+    named = statement.name.split("_of_")[-1].replace("feedback", "item")
+    return next(each for each in ("attachment", "item", "thread") if each in named) + "s"
 
 
 def most_buffers(use):
     if "limit" in use.statement.parameters:
         return MOST_FOR_A_PAGE + MOST_FOR_EACH_ROW * use.rows
+    if use.statement.name in ("load_feedback", "count_items") and use.values["user_id"] == "talker":
+        rows = {"load_feedback": ITEMS / 10 * MOST_FOR_EACH_ROW, "count_items": ITEMS * MOST_FOR_EACH_COUNTED}
+        return MOST_FOR_A_READ + rows[use.statement.name]
     return MOST_FOR_A_READ if use.statement.name.startswith("load") else MOST_FOR_A_WRITE
 
 
@@ -112,14 +137,19 @@ async def complaints_about(statement, planner):
     return found
 
 
+FILTERED = [name for name in STATEMENTS if "_where" in name]
+BY_ACTIVITY = [name for name in STATEMENTS if "_by_activity" in name]
+ANYWHERE = [name for name in STATEMENTS if name not in FILTERED + BY_ACTIVITY]
+
+
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", STATEMENTS)
+@pytest.mark.parametrize("name", ANYWHERE)
 async def test_a_statement_touches_as_many_pages_as_it_has_rows(name, mode, written_database_url):
     async with planner(written_database_url, mode) as own:
         assert "\n\n".join(await complaints_about(STATEMENTS[name], own)) == ""
 
 
-READS = [name for name in STATEMENTS if name.startswith(("load", "page"))]
+READS = [name for name in ANYWHERE if name.startswith(("load", "page"))]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -127,6 +157,29 @@ READS = [name for name in STATEMENTS if name.startswith(("load", "page"))]
 async def test_a_read_after_a_vacuum_touches_as_many_pages_as_it_has_rows(name, mode, vacuumed_database_url):
     async with planner(vacuumed_database_url, mode) as own:
         assert "\n\n".join(await complaints_about(STATEMENTS[name], own)) == ""
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if "thread" in name and name not in FILTERED])
+async def test_with_the_index_of_last_activity_too(name, mode, by_activity_database_url):
+    """Which is in nobody's way, and makes the other list of threads as cheap."""
+    async with planner(by_activity_database_url, mode) as own:
+        assert "\n\n".join(await complaints_about(STATEMENTS[name], own)) == ""
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", FILTERED)
+async def test_a_filter_walks_the_threads_of_its_user_and_no_others(name, mode, by_activity_database_url):
+    """To the end where nothing has the metadata; where all have them, as far as a page without a filter."""
+    statement = STATEMENTS[name]
+    async with planner(by_activity_database_url, mode) as own:
+        ordinary = next(iter(uses(statement, SMALL)))
+        for user, threads in ((SMALL, 5), (COLLECTOR, THREADS)):
+            for metadata, most in (("{}", 20), ('{"agent": "nobody"}', threads)):
+                place = {"after": user["threads"][0], "after_time": IN_THE_MIDDLE, "metadata": metadata, "limit": 20}
+                plan = await own.plan_of(Use(name, statement, {"user_id": user["user_id"], **place}), ordinary)
+                assert plan.buffers <= MOST_FOR_A_PAGE + MOST_FOR_EACH_ROW * most, plan.drawn()
+                assert not plan.seq_scans or user is COLLECTOR, plan.drawn()
 
 
 NEWCOMER = """
@@ -137,16 +190,26 @@ NEWCOMER = """
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_first_page_of_50000_threads_reads_as_many_index_rows_as_that_of_20(mode, written_database_url):
-    statement, limit = STATEMENTS["page_of_threads_desc"], 19 + 1
+    await check_the_first_page("page_of_threads_desc", "chatkit_threads_by_creation", mode, written_database_url)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_so_does_the_first_page_by_last_activity(mode, by_activity_database_url):
+    name, index = "page_of_threads_by_activity_desc", "chatkit_threads_by_activity"
+    await check_the_first_page(name, index, mode, by_activity_database_url)
+
+
+async def check_the_first_page(name, index, mode, url):
+    statement, limit = STATEMENTS[name], 19 + 1
     found = {}
-    async with planner(written_database_url, mode) as own, own.without(NEWCOMER):
+    async with planner(url, mode) as own, own.without(NEWCOMER):
         for user in ("newcomer", COLLECTOR["user_id"]):
             use = Use(statement.name, statement, {"user_id": user, "limit": limit})
             plan = await own.plan_of(use, next(iter(uses(statement, SMALL))))
             [scan] = [node for node in plan.nodes if "Index Name" in node]
             found[user] = (scan["Index Name"], scan["Actual Rows"], plan.buffers)
     logger.info("%s: index, index rows and buffers of a page of 19: %s", mode, found)
-    assert {(index, rows) for index, rows, _ in found.values()} == {("chatkit_threads_by_creation", limit)}
+    assert {(used, rows) for used, rows, _ in found.values()} == {(index, limit)}
 
 
 WITHOUT = {
@@ -161,7 +224,10 @@ WITHOUT = {
         "page_of_items_asc",
         "ALTER TABLE chatkit_thread_items DROP CONSTRAINT chatkit_thread_items_by_sort_key",
     ),
-    "the key of items": ("load_item", "ALTER TABLE chatkit_thread_items DROP CONSTRAINT chatkit_thread_items_pkey"),
+    "the key of items": (
+        "load_item",
+        "ALTER TABLE chatkit_thread_items DROP CONSTRAINT chatkit_thread_items_pkey CASCADE",
+    ),
     "the key of attachments": (
         "load_attachment",
         "ALTER TABLE chatkit_attachments DROP CONSTRAINT chatkit_attachments_pkey",
@@ -177,6 +243,12 @@ async def test_each_index_and_the_statistics_are_needed(name, changes, vacuumed_
         async with planner(vacuumed_database_url, mode) as own, own.without(*changes):
             complaints += await complaints_about(STATEMENTS[name], own)
     assert complaints
+
+
+@pytest.mark.parametrize("name", ["page_of_threads_by_activity_asc", "page_of_threads_by_activity_desc_after"])
+async def test_the_index_of_last_activity_is_needed(name, vacuumed_database_url):
+    async with planner(vacuumed_database_url, "auto") as own:
+        assert await complaints_about(STATEMENTS[name], own)
 
 
 @pytest.mark.parametrize("mode", MODES)

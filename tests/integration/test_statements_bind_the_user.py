@@ -149,9 +149,10 @@ def sent_by(engine):
 @pytest.fixture(scope="module")
 def values():
     """Any will do: the plan is made for all."""
-    times = dict.fromkeys(("created_at", "item_time"), "2026-01-02T03:04:05Z")
+    times = dict.fromkeys(("created_at", "item_time", "after_time"), "2026-01-02T03:04:05Z")
     numbers = dict.fromkeys(("limit", "given"), 1)
-    documents = dict.fromkeys(("thread", "item", "attachment", "item_document"), "{}")
+    documents = dict.fromkeys(("thread", "item", "attachment", "item_document", "metadata"), "{}")
+    documents |= dict.fromkeys(("item_ids", "thread_ids"), "{1}")
     return {**times, **numbers, **documents, "type": "end_of_turn"}
 
 
@@ -179,12 +180,18 @@ def reads_unbound(node, number):
     )
 
 
+def outer(node):
+    return next(child for child in node["Plans"] if child["Parent Relationship"] == "Outer")
+
+
 def inserts_unbound(node, number):
     if node.get("Operation") != "Insert":
         return False
-    rows = next(child for child in node["Plans"] if child["Parent Relationship"] == "Outer")
-    if rows["Node Type"] == "CTE Scan":  # whose own plan is another of the nodes
-        return rows["Output"][0] != f"{rows['Alias']}.user_id"
+    rows = source = outer(node)
+    while source["Node Type"] == "Result" and "Plans" in source:  # all of them, or none
+        source = outer(source)
+    if source["Node Type"] == "CTE Scan":  # whose own plan is another of the nodes
+        return rows["Output"][0] != f"{source['Alias']}.user_id"
     return not re.fullmatch(rf"\(*\${number}\)*(::\w+\)*)*", rows["Output"][0])
 
 

@@ -15,6 +15,7 @@ from chatkit_pgstore import NotFoundError
 from tests.support.samples import ALICE, attachment, message, thread, tool_call
 
 NUMBERS = (1, 2)
+NEVER_SEEN = thread("thr_never_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,25 @@ CALLS = (
     Call("delete_attachment found", lambda store, n, user: store.delete_attachment(f"atc_{n}", user)),
     Call("delete_attachment unknown", lambda store, n, user: store.delete_attachment("atc_x", user)),
 )
+
+BEYOND = (
+    Call("replace_thread", lambda store, n, user: store.replace_thread(thread(f"thr_{n}", "New"), NEVER_SEEN, user)),
+    Call("load_threads_where", lambda store, n, user: store.load_threads_where(1, None, "desc", user, metadata={})),
+    Call(
+        "load_threads_where unknown cursor",
+        lambda store, n, user: store.load_threads_where(1, "thr_x", "desc", user, metadata={}),
+        NotFoundError,
+    ),
+    Call("count_items", lambda store, n, user: store.count_items(["thr_1", "thr_2", "thr_x"], user)),
+    Call("save_feedback", lambda store, n, user: store.save_feedback(f"thr_{n}", ["msg_a", "msg_b"], "positive", user)),
+    Call(
+        "save_feedback unknown",
+        lambda store, n, user: store.save_feedback(f"thr_{n}", ["msg_a", "msg_x"], "positive", user),
+        NotFoundError,
+    ),
+    Call("load_feedback", lambda store, n, user: store.load_feedback(f"thr_{n}", user)),
+)
+"""Calls of what the store does beyond ChatKit's ``Store``."""
 
 BY_METHOD = {call.method: call for call in reversed(CALLS)}
 """One call of each of the twelve methods: the first, which finds what it is about."""

@@ -19,15 +19,15 @@ from tests.support.golden import statements
 THREADS = 50_000
 ITEMS = 50_000
 SMALL_THREADS = 20_000
-TABLES = ("chatkit_threads", "chatkit_thread_items", "chatkit_attachments")
+TABLES = ("chatkit_threads", "chatkit_thread_items", "chatkit_attachments", "chatkit_feedback")
 LOAD = (
     # Until a commit has reached the disk, vacuum marks no page as visible to all.
     "SET synchronous_commit = on",
     # A vacuum in the middle of a test would touch pages, too.
     *(f"ALTER TABLE {table} SET (autovacuum_enabled = false)" for table in TABLES),
     f"""
-    INSERT INTO chatkit_threads (user_id, id, thread, last_sort_key, created_at, updated_at)
-    SELECT user_id, id, json_build_object('id', id), {ITEMS}, moment, moment FROM (
+    INSERT INTO chatkit_threads (user_id, id, thread, last_sort_key, created_at, updated_at, metadata)
+    SELECT user_id, id, json_build_object('id', id), {ITEMS}, moment, moment, '{{"agent": "billing"}}' FROM (
         SELECT 'user_' || n % 4000 AS user_id, 'thr_' || n AS id, now() - n * interval '1 second' AS moment
         FROM generate_series(1, {SMALL_THREADS}) AS n
         UNION ALL
@@ -56,6 +56,11 @@ LOAD = (
         UNION ALL
         SELECT 'collector', n FROM generate_series(1, {THREADS}) AS n
     ) AS rows ORDER BY md5(user_id || n)
+    """,
+    """
+    INSERT INTO chatkit_feedback (user_id, thread_id, item_id, kind, created_at, updated_at)
+    SELECT user_id, thread_id, id, 'positive', now(), now() FROM chatkit_thread_items
+    WHERE user_id <> 'talker' OR sort_key % 10 = 0
     """,
     f"VACUUM ANALYZE {', '.join(TABLES)}",
 )

@@ -1,8 +1,11 @@
 """Limit, order and cursor in; one page out."""
 
-import pytest
+from datetime import timedelta
 
-from chatkit_pgstore._paging import PageRequest, page_of, page_request
+import pytest
+from chatkit.store import NotFoundError
+
+from chatkit_pgstore._paging import EPOCH, PageRequest, Place, cursor_by_activity, page_of, page_request, place_of
 
 
 @pytest.mark.parametrize("limit", [0, -1, None, 1.0, "1"])
@@ -47,6 +50,30 @@ def test_the_last_page_has_no_cursor():
 def test_rows_left_out_are_counted_by_the_cursor():
     unreadable = page(ROWS, 2, lambda row_id, document: None)
     assert (unreadable.data, unreadable.has_more, unreadable.after) == ([], True, "b")
+
+
+def test_a_cursor_by_activity_carries_the_time_and_the_id():
+    by_activity = page_of(
+        [("a:b", "1", -7), ("c", "2", 3)], PageRequest(1, None, descending=False), decoded, cursor_by_activity
+    )
+    assert by_activity.after == "-7:a:b"
+    assert place_of("-7:a:b") == Place(EPOCH - timedelta(microseconds=7), "a:b")
+
+
+def decoded(row_id, document):
+    return document
+
+
+@pytest.mark.parametrize("cursor", ["a", "a:b", "7", ":a", "7:", "+7:a", "7 :a", "1" * 19 + ":a", "9" * 18 + ":a"])
+def test_what_is_no_such_cursor_is_not_found(cursor):
+    with pytest.raises(NotFoundError, match="Cursor .* not found"):
+        place_of(cursor)
+
+
+@pytest.mark.parametrize("cursor", ["", "a\0", "7:a\0", "7:" + "x" * 513, "x" * 513, None])
+def test_what_could_be_none_is_refused(cursor):
+    with pytest.raises(ValueError, match="after must"):
+        place_of(cursor)
 
 
 def test_every_page_is_a_new_one():

@@ -9,7 +9,7 @@ from chatkit_pgstore import errors
 
 def test_the_namespace_is_exactly_what_users_may_import():
     public = {name for name in vars(chatkit_pgstore) if not name.startswith("_")}
-    modules = {"alembic", "buffered", "cli", "errors", "operations", "responses", "store", "testing"}
+    modules = {"alembic", "attachments", "buffered", "cli", "errors", "operations", "responses", "store", "testing"}
     assert public - modules == set(chatkit_pgstore.__all__) - {"__version__"}
 
 

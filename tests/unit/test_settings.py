@@ -32,6 +32,10 @@ def test_other_settings_are_checked_too():
         PostgresStore(URL, user_id="alice")
     with pytest.raises(ConfigurationError, match='pooler must be "transaction" or "session"'):
         PostgresStore(URL, pooler="statement")
+    with pytest.raises(ConfigurationError, match='thread_order must be "created_at" or "updated_at"'):
+        PostgresStore(URL, thread_order="title")
+    with pytest.raises(ConfigurationError, match="preview_urls= must have a method preview_url"):
+        PostgresStore(URL, preview_urls="https://example.com")
 
 
 def test_of_an_engine_the_host_knows_whether_it_goes_by_a_pooler():

@@ -135,6 +135,19 @@ class BufferedCalls:
                 if not await self._has_caught_up(reading.user_id):
                     raise unknown from failure
 
+    async def ask(self, user_id: str, ask: Callable[[Any], Awaitable[T]]) -> T:
+        """Return what the store inside answers to a call that it alone can answer.
+
+        Raises:
+            StoreUnavailableError: It is away, or has not caught up with the user's writes.
+        """
+        self._check_started()
+        if self._is_buffered(user_id) and not await self._has_caught_up(user_id):
+            raise StoreUnavailableError(
+                "The database is away, or has not caught up, and nothing else can answer this. Try again later."
+            )
+        return await ask(self._store)
+
     async def _asked(self, reading: Reading[T]) -> T:
         with self.known.reading(reading.user_id, reading.topic) as sight:
             try:

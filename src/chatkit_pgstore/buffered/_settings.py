@@ -77,6 +77,10 @@ def settings_for(
     # PostgresStore and MemoryStore have them; any other store may have something else under this name.
     inner = getattr(store, "_settings", None)
     own = inner if isinstance(inner, Settings) else None
+    if own is not None and own.thread_order != "created_at":
+        raise ConfigurationError(
+            f"thread_order={own.thread_order!r} cannot be buffered: in an outage nobody knows what others did last."
+        )
     user_id = user_id or (own.user_id if own else None)
     if user_id is not None and context is None:
         raise ConfigurationError(

@@ -1,14 +1,15 @@
 """BufferedStore: a store whose chat goes on while its database is away."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self
 
 from chatkit.store import Store, StoreItemType
-from chatkit.types import Attachment, Page, ThreadItem, ThreadMetadata
+from chatkit.types import Attachment, FeedbackKind, Page, ThreadItem, ThreadMetadata
 from typing_extensions import TypeVar
 
+from chatkit_pgstore._feedback import Feedback
 from chatkit_pgstore._ids import check_id, warn_of_placeholder
 from chatkit_pgstore._paging import PageRequest, page_request
 from chatkit_pgstore._settings import UserId
@@ -270,6 +271,35 @@ class BufferedStore(Store[TContext], Generic[TContext]):
             row_id=check_id(attachment_id, "attachment_id"),
         )
         await self._calls.write(entry, context)
+
+    async def load_threads_where(
+        self, limit: int, after: str | None, order: str, context: TContext, *, metadata: Mapping[str, Any]
+    ) -> Page[ThreadMetadata]:
+        """As `PostgresStore.load_threads_where`, while the database answers; else StoreUnavailableError."""
+        return await self._calls.ask(
+            self._calls.user(context),
+            lambda store: store.load_threads_where(limit, after, order, context, metadata=metadata),
+        )
+
+    async def count_items(self, thread_ids: Sequence[str], context: TContext) -> dict[str, int]:
+        """As `PostgresStore.count_items`, while the database answers; else StoreUnavailableError."""
+        return await self._calls.ask(self._calls.user(context), lambda store: store.count_items(thread_ids, context))
+
+    async def save_feedback(
+        self, thread_id: str, item_ids: Sequence[str], kind: FeedbackKind, context: TContext
+    ) -> None:
+        """As `PostgresStore.save_feedback`, while the database answers; it is not journalled.
+
+        Raises:
+            StoreUnavailableError: The database is away, or has not caught up with this user's writes.
+        """
+        await self._calls.ask(
+            self._calls.user(context), lambda store: store.save_feedback(thread_id, item_ids, kind, context)
+        )
+
+    async def load_feedback(self, thread_id: str, context: TContext) -> dict[str, Feedback]:
+        """As `PostgresStore.load_feedback`, while the database answers; else StoreUnavailableError."""
+        return await self._calls.ask(self._calls.user(context), lambda store: store.load_feedback(thread_id, context))
 
     def _page_request(self, limit: int, after: str | None, order: str) -> PageRequest:
         return page_request(limit, after, order, self._calls.settings.max_page_size)
