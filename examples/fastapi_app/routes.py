@@ -1,77 +1,106 @@
-"""What the app answers over HTTP."""
+"""What the app answers to its pages: the pages themselves, the ChatKit protocol, and links to files."""
 
-import logging
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 from chatkit.types import ChatKitReq
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from chatkit_pgstore import PostgresStore, StoreError
 from chatkit_pgstore.responses import ChatKitResponse
 
-from .server import DemoServer
-from .visitors import CurrentVisitor, Visitor, VisitorCookies
+from .auth import CurrentUser
+from .errors import answers, in_words
+from .ids import PossibleId
+from .parts import CurrentAttachments, CurrentFiles, CurrentServer, CurrentSettings
 
 PAGE = Path(__file__).parent / "page"
-PAGE_HEADERS = {
-    # The visitor's cookie comes with the page, so no two browsers may share one copy of it.
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
-}
+COMPONENT_ORIGIN = "https://cdn.platform.openai.com"
 
-logger = logging.getLogger(__name__)
+_OWN_PAGE = (
+    "default-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+# The official component is a script and a frame of OpenAI's, and styles itself.
+_COMPONENT_PAGE = (
+    f"{_OWN_PAGE}; script-src 'self' {COMPONENT_ORIGIN}; frame-src {COMPONENT_ORIGIN}; style-src 'self' 'unsafe-inline'"
+)
+
 router = APIRouter()
 _requests: TypeAdapter[ChatKitReq] = TypeAdapter(ChatKitReq)
 
 
-def _server(request: Request) -> DemoServer:
-    server: DemoServer = request.state.server
-    return server
+class Uploads(BaseModel):
+    """What can be attached."""
+
+    max_bytes: int
+    mime_types: list[str]
 
 
-def _store(request: Request) -> PostgresStore[Visitor]:
-    store: PostgresStore[Visitor] = request.state.store
-    return store
+class ClientSettings(BaseModel):
+    """What a page has to know before anybody is signed in."""
+
+    sign_in: Literal["development", "token"]
+    uploads: Uploads
+    assistant: str
 
 
-def _cookies(request: Request) -> VisitorCookies:
-    cookies: VisitorCookies = request.state.cookies
-    return cookies
+class Link(BaseModel):
+    """Where a file can be had for a few minutes, by anybody who knows the link."""
+
+    url: str
 
 
 @router.get("/", include_in_schema=False)
-async def page(request: Request, cookies: Annotated[VisitorCookies, Depends(_cookies)]) -> Response:
-    """The page, and with it the cookie that makes a browser a visitor."""
-    response = FileResponse(PAGE / "index.html", headers=PAGE_HEADERS)
-    cookies.welcome(request, response)
-    return response
+async def page() -> Response:
+    """The page of this example."""
+    return _page("index.html", _OWN_PAGE)
 
 
-@router.post("/chatkit")
-async def chatkit(
-    request: Request,
-    visitor: CurrentVisitor,
-    server: Annotated[DemoServer, Depends(_server)],
-) -> Response:
-    """Every request of the ChatKit protocol, for the visitor of the cookie and nobody else."""
+@router.get("/component", include_in_schema=False)
+async def component() -> Response:
+    """The page with the official web component, for browsers that reach OpenAI's servers."""
+    return _page("component.html", _COMPONENT_PAGE)
+
+
+@router.get("/client-settings", tags=["page"])
+async def client_settings(request: Request, settings: CurrentSettings, files: CurrentFiles) -> ClientSettings:
+    """Return what a page has to know before anybody is signed in."""
+    return ClientSettings(
+        sign_in="development" if settings.development_sign_in else "token",
+        uploads=Uploads(max_bytes=files.max_bytes, mime_types=sorted(files.mime_types)),
+        assistant=request.state.assistant_name,
+    )
+
+
+@router.post("/chatkit", include_in_schema=False)
+async def chatkit(request: Request, user: CurrentUser, server: CurrentServer) -> Response:
+    """Every request of the ChatKit protocol, for the user of the token and nobody else."""
     body = await request.body()
     _check(body)
-    return ChatKitResponse(await server.process(body, visitor))
+    return ChatKitResponse(await server.process(body, user))
 
 
-@router.get("/health/ready")
-async def ready(store: Annotated[PostgresStore[Visitor], Depends(_store)]) -> dict[str, str]:
-    """Whether the database answers and has the tables this release needs."""
-    try:
-        await store.initialize(migrate=False)
-    except StoreError as error:
-        logger.warning("Not ready", exc_info=error)
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "not ready") from error
-    return {"status": "ready"}
+@router.get(
+    "/attachments/{attachment_id}/download-url",
+    tags=["page"],
+    responses=answers(
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def download_url(attachment_id: PossibleId, user: CurrentUser, attachments: CurrentAttachments) -> Link:
+    """Return a link to the file of an attachment, to be opened at once."""
+    return Link(url=await attachments.download_url(attachment_id, user))
+
+
+def _page(name: str, policy: str) -> Response:
+    # Asked for again each time, and answered from the browser's copy while that is the newest.
+    return FileResponse(PAGE / name, headers={"Cache-Control": "no-cache", "Content-Security-Policy": policy})
 
 
 def _check(body: bytes) -> None:
@@ -80,4 +109,4 @@ def _check(body: bytes) -> None:
         _requests.validate_json(body)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, problems) from error
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, in_words(problems)) from error

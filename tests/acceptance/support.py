@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+from uuid import uuid4
 
 import httpx
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
+APP = "fastapi_app.app:from_environment"
+NOT_INHERITED = ("DATABASE_URL", "PORT", "CHATKIT_", "OPENAI_")
+"""What the environment of these tests must not bring into those they start."""
 HANG_SECONDS = 120.0
 """When a process or a line does not come in this time, it never will."""
 
@@ -27,13 +31,17 @@ class Demo:
         environment: What is added to the environment of this process, ``DATABASE_URL`` or ``CHATKIT_DEMO_DATA``.
     """
 
+    COMMAND: tuple[str | Path, ...] = (sys.executable, DEMO)
+    ANNOUNCEMENT = r"^Open (http://\S+)$"
+
     def __init__(self, **environment: str) -> None:
-        inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "PORT"}}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
         self.lines: list[str] = []
         self._grown = threading.Condition()
         self._markers = 0
         self._process = subprocess.Popen(
-            [sys.executable, DEMO],
+            self.COMMAND,
+            cwd=DEMO.parent,
             env=inherited | {"PORT": "0"} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -46,7 +54,7 @@ class Demo:
 
     def __enter__(self) -> Self:
         try:
-            self.address = self.wait_for(r"^Open (http://\S+)$")[1]
+            self.address = self.wait_for(self.ANNOUNCEMENT)[1]
         except BaseException:
             self.end(signal.SIGTERM)
             raise
@@ -83,8 +91,12 @@ class Demo:
 
     def end(self, signal_number: signal.Signals) -> int:
         """Send a signal, and return how the process ended."""
-        self._process.send_signal(signal_number)
+        self.send(signal_number)
         return self.wait()
+
+    def send(self, signal_number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(signal_number)
 
     def wait(self) -> int:
         """Return how the process ended."""
@@ -120,6 +132,26 @@ class Demo:
                 self._grown.notify_all()
 
 
+class App(Demo):
+    """One run of the app as one goes live with it: by uvicorn, told everything by the environment.
+
+    Args:
+        environment: The settings that are not in `SETTINGS`.
+    """
+
+    SECRET = "the secret of whoever issues tokens"
+    SETTINGS: ClassVar = {"CHATKIT_JWT_SECRET": SECRET, "CHATKIT_FILES_SECRET": "the secret of the links to files"}
+    GRACE_SECONDS = 60
+    COMMAND = (
+        *(sys.executable, "-m", "uvicorn", "--factory", APP, "--port", "0"),
+        *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
+    )
+    ANNOUNCEMENT = r"running on (http://[\d.:]+)"
+
+    def __init__(self, **environment: str) -> None:
+        super().__init__(**self.SETTINGS | environment)
+
+
 class RefusedError(Exception):
     """The app answered with an error status."""
 
@@ -130,16 +162,19 @@ class RefusedError(Exception):
 
 
 class Browser:
-    """One visitor: opens the page, keeps its cookie, and speaks the ChatKit protocol.
+    """One user: signs in, keeps the token, and speaks the ChatKit protocol.
 
     Args:
         address: The demo's address.
-        cookies: Those of an earlier visit; without them the page brings new ones.
+        name: Who signs in; somebody new without it.
     """
 
-    def __init__(self, address: str, cookies: httpx.Cookies | None = None) -> None:
-        self._client = httpx.Client(base_url=address, cookies=cookies, timeout=HANG_SECONDS)
-        self.page = self._client.get("/").raise_for_status().text
+    def __init__(self, address: str, name: str | None = None) -> None:
+        self.name = name or f"somebody-{uuid4().hex}"
+        self._client = httpx.Client(base_url=address, timeout=HANG_SECONDS)
+        signed_in = self._client.post("/sign-in", json={"name": self.name}).raise_for_status().json()
+        self.token: str = signed_in["token"]
+        self._client.headers["Authorization"] = f"Bearer {self.token}"
         self.exercised: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -151,8 +186,9 @@ class Browser:
         self._client.close()
 
     @property
-    def cookies(self) -> httpx.Cookies:
-        return self._client.cookies
+    def http(self) -> httpx.Client:
+        """What sends requests beside the protocol, signed in."""
+        return self._client
 
     def ask(self, kind: str, /, **params: Any) -> Any:
         """Send a request that is answered at once, and return the answer."""

@@ -38,13 +38,17 @@ def test_a_reply_that_a_stop_of_the_demo_cuts_short_is_kept(data_folder):
         while "sentence 1" not in heard:
             heard += next(reply).get("update", {}).get("delta", "")
         demo.end(signal.SIGINT)
-    with Demo(**environment) as demo, Browser(demo.address, browser.cookies) as browser:
+    with Demo(**environment) as demo, Browser(demo.address, browser.name) as browser:
         [page] = browser.pages("items.list", thread_id=thread_id)
     assert page["data"][0]["content"][0]["text"].startswith(heard)
 
 
 def test_another_database_is_used_when_one_is_given(empty_database_url):
-    environment = {"DATABASE_URL": empty_database_url, "CHATKIT_DEMO_SECRET": secrets.token_hex()}
+    environment = {
+        "DATABASE_URL": empty_database_url,
+        "CHATKIT_JWT_SECRET": secrets.token_hex(),
+        "CHATKIT_FILES_SECRET": secrets.token_hex(),
+    }
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         with Demo(CHATKIT_DEMO_DATA=first, **environment) as demo, Browser(demo.address) as browser:
             browser.send("threads.create", input=message("hello"))
@@ -52,7 +56,7 @@ def test_another_database_is_used_when_one_is_given(empty_database_url):
             demo.end(signal.SIGKILL)
         with (
             Demo(CHATKIT_DEMO_DATA=second, **environment) as demo,
-            Browser(demo.address, browser.cookies) as again,
+            Browser(demo.address, browser.name) as again,
         ):
             assert everything_of(again) == before
         assert list(Path(first).iterdir()) == list(Path(second).iterdir()) == []

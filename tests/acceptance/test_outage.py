@@ -43,7 +43,7 @@ class Talk:
     def move_to(self, demo: Demo) -> None:
         """Go on at another address, as the same visitor."""
         with self.browser as before:
-            self.browser = Browser(demo.address, before.cookies)
+            self.browser = Browser(demo.address, before.name)
 
     def now(self, thread_id: str) -> list[dict[str, Any]]:
         """Return the thread as the app shows it now."""
@@ -67,7 +67,7 @@ def story(data_folder, tmp_path_factory) -> Iterator[Story]:
     journals = tmp_path_factory.mktemp("journals")
     secret = "a secret that all these demos share"
     with EmbeddedPostgres(data_folder / "postgres", durable=True) as server, ThreadPoolExecutor() as together:
-        common = {"DATABASE_URL": server.url(), "CHATKIT_DEMO_SECRET": secret}
+        common = {"DATABASE_URL": server.url(), "CHATKIT_FILES_SECRET": secret, "CHATKIT_JWT_SECRET": secret}
         options = [common | {"CHATKIT_JOURNAL": str(journals / name)} for name in ("lives", "dies")]
         with Demo(**options[0]) as living, Demo(**options[1]) as dying:
             talks = [Talk(Browser(demo.address)) for demo in (living, dying)]

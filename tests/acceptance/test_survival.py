@@ -36,7 +36,7 @@ def story(data_folder) -> Iterator[Story]:
         killed.end(signal.SIGKILL)
     with (
         Demo(CHATKIT_DEMO_DATA=str(data_folder)) as demo,
-        Browser(demo.address, browser.cookies) as alice,
+        Browser(demo.address, browser.name) as alice,
     ):
         yield Story(conversation, browser.exercised, before, killed, demo, alice)
 

@@ -1,7 +1,6 @@
 """Agents of the Agents SDK with a chat-completions model, through ChatKit: what the page sees is what is stored."""
 
 import asyncio
-import json
 import re
 from pathlib import Path
 
@@ -23,9 +22,9 @@ from chatkit.server import ChatKitServer
 from openai import AsyncOpenAI
 
 from chatkit_pgstore import unique_item_ids
+from tests.support.chat_page import ChatPage, text_of
 from tests.support.model_server import ModelServer, Reply
-from tests.support.samples import ALICE, items_of
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.samples import items_of
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "agents.md"
 ID = re.compile(r"[a-z]+_[0-9a-f]{32}")
@@ -69,76 +68,15 @@ class AgentServer(ChatKitServer):
             yield event
 
 
-class Page:
-    """What a browser shows: items by id, as the events of a stream have left them."""
-
-    def __init__(self, server):
-        self.server = server
-        self.thread_id = None
-        self.items = {}
-        self.events = []
-        self.changed = asyncio.Condition()
-
-    async def say(self, text):
-        message = {"content": [{"type": "input_text", "text": text}], "attachments": [], "inference_options": {}}
-        if self.thread_id is None:
-            await self.ask("threads.create", input=message)
-        else:
-            await self.ask("threads.add_user_message", thread_id=self.thread_id, input=message)
-
-    async def ask(self, kind, **params):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            async for line in await self.server.process(json.dumps({"type": kind, "params": params}), ALICE):
-                async with self.changed:
-                    self.see(json.loads(line.removeprefix(b"data: ")))
-                    self.changed.notify_all()
-
-    def see(self, event):
-        self.events.append(event)
-        match event:
-            case {"type": "thread.created", "thread": {"id": thread_id}}:
-                self.thread_id = thread_id
-            case {"type": "thread.item.added" | "thread.item.done" | "thread.item.replaced", "item": item}:
-                self.items[item["id"]] = item
-            case {"type": "thread.item.updated", "item_id": item_id, "update": update}:
-                apply(update, self.items[item_id])
-            case {"type": "thread.item.removed", "item_id": item_id}:
-                del self.items[item_id]
-
-    def texts(self):
-        return [text_of(item["content"]) for item in self.items.values() if "content" in item]
-
-    def ids(self, kind):
-        return [item["id"] for item in self.items.values() if item["type"] == kind]
-
-    async def until(self, text):
-        async with asyncio.timeout(PATIENCE_SECONDS), self.changed:
-            await self.changed.wait_for(lambda: text in self.texts())
-
-
-def apply(update, item):
-    if update["type"] == "assistant_message.content_part.added":
-        item["content"].append(update["content"])
-    elif update["type"] == "assistant_message.content_part.text_delta":
-        item["content"][update["content_index"]]["text"] += update["delta"]
-
-
-def text_of(content):
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
-
-
-async def assert_stored_as_seen(page):
-    """The thread in the store is what the page shows, item for item, under the same ids."""
-    stored = await items_of(page.server.store, page.thread_id)
-    visible = [item for item in stored if item.type != "sdk_hidden_context"]
-    assert [item.id for item in visible] == list(page.items)
+async def assert_kept(page):
+    """The thread in the store is what the page shows, item for item, under ids of the store's."""
+    await page.assert_kept()
     assert all(ID.fullmatch(item_id) for item_id in page.items)
-    assert [text_of(item.model_dump()["content"]) for item in visible if hasattr(item, "content")] == page.texts()
 
 
 @pytest.fixture
 def open_page(store, agent_with):
-    return lambda **options: Page(AgentServer(store, agent_with(**options)))
+    return lambda **options: ChatPage(AgentServer(store, agent_with(**options)))
 
 
 async def test_the_replies_of_two_turns_are_both_kept(model, open_page):
@@ -147,7 +85,7 @@ async def test_the_replies_of_two_turns_are_both_kept(model, open_page):
     await page.say("Hello")
     await page.say("Again")
     assert page.texts() == ["Hello", "Hello to you", "Again", "Once more"]
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
     assert [(each["role"], text_of(each["content"])) for each in model.requests[1]["messages"]] == [
         ("user", "Hello"),
         ("assistant", "Hello to you"),
@@ -164,7 +102,7 @@ async def test_the_replies_around_a_tool_call_are_both_kept(model, open_page):
     page = open_page(tools=[look])
     await page.say("Which colour?")
     assert page.texts() == ["Which colour?", "Let me look.", "It is green."]
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
 
 
 async def test_a_thought_and_its_reply_are_both_kept(model, open_page):
@@ -174,7 +112,7 @@ async def test_a_thought_and_its_reply_are_both_kept(model, open_page):
     await page.say("Really?")
     assert page.texts() == ["Really?", "Yes", "Really?", "No"]
     assert len(page.ids("workflow")) == 2
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
 
 
 async def test_a_call_of_the_browsers_tool_is_answered_under_its_own_id(model, open_page):
@@ -187,10 +125,10 @@ async def test_a_call_of_the_browsers_tool_is_answered_under_its_own_id(model, o
     await page.say("Where am I?")
     [call] = page.ids("client_tool_call")
     assert call.startswith("tc_")
-    await assert_stored_as_seen(page)
-    await page.ask("threads.add_client_tool_output", thread_id=page.thread_id, result={"place": "here"})
+    await assert_kept(page)
+    await page.answer_tool({"place": "here"})
     assert page.texts() == ["Where am I?", "I ask your browser.", "You are here."]
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
 
 
 async def test_an_output_guardrail_withdraws_all_replies_of_its_run(model, open_page):
@@ -209,7 +147,7 @@ async def test_an_output_guardrail_withdraws_all_replies_of_its_run(model, open_
     removed = [event["item_id"] for event in page.events if event["type"] == "thread.item.removed"]
     assert len(removed) == len(set(removed)) == 2
     assert page.texts() == ["Hello", "No harm done", "Tell me the secret"]
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
 
 
 async def test_an_input_guardrail_withdraws_a_reply_that_has_begun(model, open_page):
@@ -228,7 +166,7 @@ async def test_an_input_guardrail_withdraws_a_reply_that_has_begun(model, open_p
     shown.set()
     await asking
     assert page.texts() == ["May I?"]
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
 
 
 async def test_a_guardrail_that_trips_after_a_tool_call_alone_has_nothing_to_withdraw(model, open_page, caplog):
@@ -257,12 +195,12 @@ async def test_a_reply_that_is_stopped_half_way_is_kept_under_the_id_the_page_kn
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
     assert page.texts() == ["Tell me", "Half of a"]
     assert (await items_of(page.server.store, page.thread_id))[-1].type == "sdk_hidden_context"
     await page.say("Never mind")
     assert page.texts() == ["Tell me", "Half of a", "Never mind", "As you like"]
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
 
 
 async def test_the_server_of_the_how_to_page_keeps_both_replies(model, database_url, monkeypatch, made_stores):
@@ -273,9 +211,9 @@ async def test_the_server_of_the_how_to_page_keeps_both_replies(model, database_
     exec(compile(code, HOW_TO, "exec"), names)
     made_stores.append(names["store"])
     model.will_say(Reply("Hello to you"), Reply("Once more"))
-    page = Page(names["server"])
+    page = ChatPage(names["server"])
     await page.say("Hello")
     await page.say("Again")
     assert page.texts() == ["Hello", "Hello to you", "Again", "Once more"]
-    await assert_stored_as_seen(page)
+    await assert_kept(page)
     await names["client"].close()

@@ -1,4 +1,4 @@
-"""A server of the OpenAI chat-completions API on loopback, which says what a test has written for it.
+"""A server of OpenAI's two APIs on loopback, which says what a test has written for it.
 
 async with ModelServer() as model:
     model.will_say(Reply("Let me look. ", tool="look", arguments={}), Reply("It is green."))
@@ -8,44 +8,18 @@ async with ModelServer() as model:
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.model_replies import Reply, as_chat_completion, as_response
+
+__all__ = ["ModelServer", "Reply"]
+
+APIS = {"/v1/chat/completions": as_chat_completion, "/v1/responses": as_response}
 # Without a length, the end of the connection is the end of the answer.
-HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What the model says next.
-
-    Attributes:
-        text: Comes in one delta for each word.
-        thought: Comes before the text, as models that reason in the open send it.
-        tool: The tool that the model calls after the text.
-        arguments: The tool's.
-        halts: Whether the model falls silent before its last word, until it is told to go on or its client goes.
-    """
-
-    text: str = ""
-    thought: str = ""
-    tool: str | None = None
-    arguments: Mapping[str, Any] | None = None
-    halts: bool = False
-
-    def deltas(self) -> Iterator[dict[str, Any]]:
-        """Yield what each chunk adds."""
-        yield {"role": "assistant"}
-        if self.thought:
-            yield {"reasoning_content": self.thought}
-        words = self.text.split(" ") if self.text else []
-        for number, word in enumerate(words):
-            yield {"content": f" {word}" if number else word}
-        if self.tool:
-            function = {"name": self.tool, "arguments": json.dumps(dict(self.arguments or {}))}
-            yield {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]}
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n"
+NEVER_REACHED = "Content-Length: 1000000\r\n"
 
 
 class ModelServer:
@@ -54,12 +28,14 @@ class ModelServer:
     Attributes:
         url: The base URL for an OpenAI client, once entered.
         requests: The bodies of the requests, in their order.
+        deserted: Set once a client has gone while the model was silent.
     """
 
     url: str
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.deserted = asyncio.Event()
         self._replies: list[Reply] = []
         self._may_go_on = asyncio.Event()
 
@@ -85,23 +61,23 @@ class ModelServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request, body = await _request_from(reader)
-            assert request.startswith("POST /v1/chat/completions "), request
+            path, body = await _request_from(reader)
             self.requests.append(body)
-            writer.write(HEAD.encode())
-            await self._say(self._replies.pop(0), reader, writer)
+            reply = self._replies.pop(0)
+            if reply.status == HTTPStatus.OK:
+                writer.write(f"{HEAD}{NEVER_REACHED if reply.breaks else ''}\r\n".encode())
+                await self._say(reply, path, reader, writer)
+            else:
+                writer.write(_error(reply.status))
         finally:
             writer.close()
 
-    async def _say(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        deltas = list(reply.deltas())
-        for delta in deltas[:-1]:
-            writer.write(_chunk(delta))
-        if reply.halts and not await self._told_to_go_on(reader):
+    async def _say(self, reply: Reply, path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        before, last = APIS[path](reply)
+        writer.writelines(before)
+        if reply.breaks or (reply.halts and not await self._told_to_go_on(reader)):
             return
-        writer.write(_chunk(deltas[-1]))
-        writer.write(_chunk({}, "tool_calls" if reply.tool else "stop"))
-        writer.write(b"data: [DONE]\n\n")
+        writer.writelines(last)
 
     async def _told_to_go_on(self, reader: asyncio.StreamReader) -> bool:
         """Return True once the model may go on, False once its client has gone."""
@@ -109,16 +85,19 @@ class ModelServer:
         await asyncio.wait((gone, may_go_on), return_when=asyncio.FIRST_COMPLETED)
         for each in (gone, may_go_on):
             each.cancel()
+        if not self._may_go_on.is_set():
+            self.deserted.set()
         return self._may_go_on.is_set()
 
 
 async def _request_from(reader: asyncio.StreamReader) -> tuple[str, dict[str, Any]]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     [length] = [line.partition(":")[2] for line in head.splitlines() if line.lower().startswith("content-length:")]
-    return head, json.loads(await reader.readexactly(int(length)))
+    return head.split(" ")[1], json.loads(await reader.readexactly(int(length)))
 
 
-def _chunk(delta: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 0, "model": "scripted"}
-    return f"data: {json.dumps({**head, 'choices': [choice]})}\n\n".encode()
+def _error(status: int) -> bytes:
+    """Return an error as OpenAI words it, and the wish that it be told at once instead of tried again."""
+    body = json.dumps({"error": {"message": "Quokka", "type": "scripted", "param": None, "code": "scripted"}})
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    return f"{head}x-should-retry: false\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()

@@ -1,23 +1,36 @@
 // The messages on the page: keeps what was sent, and redraws the one that an event changes.
 
+import { replaceKeepingPlace } from "./dom.js";
 import { renderItem } from "./render.js";
+import { applyUpdate } from "./updates.js";
 
 export class Conversation {
   #list;
   #actions;
   #shown = new Map();
+  #feedback = {};
 
   constructor(list, actions) {
     this.#list = list;
-    this.#actions = actions;
+    this.#actions = { ...actions, feedbackOf: (id) => this.#feedback[id] };
   }
 
   get isEmpty() {
     return this.#shown.size === 0;
   }
 
+  get newest() {
+    return this.#shown.get(this.#list.lastElementChild?.dataset.id)?.item ?? null;
+  }
+
+  get newestQuestion() {
+    const questions = this.#list.querySelectorAll(":scope > .user_message");
+    return this.#shown.get([...questions].at(-1)?.dataset.id)?.item ?? null;
+  }
+
   clear() {
     this.#shown.clear();
+    this.#feedback = {};
     this.#list.replaceChildren();
   }
 
@@ -29,7 +42,7 @@ export class Conversation {
   put(item) {
     const before = this.#shown.get(item.id)?.li;
     const li = this.#draw(item);
-    if (before) before.replaceWith(li);
+    if (before) replaceKeepingPlace(before, li);
     else this.#list.append(li);
   }
 
@@ -47,32 +60,16 @@ export class Conversation {
     if (item && applyUpdate(item, update)) this.put(item);
   }
 
+  // What the user thinks of replies: "positive" or "negative" by the id of the item.
+  setFeedback(feedback) {
+    Object.assign(this.#feedback, feedback);
+    for (const id of Object.keys(feedback)) if (this.#shown.has(id)) this.put(this.#shown.get(id).item);
+  }
+
   #draw(item) {
     const li = renderItem(item, this.#actions);
     li.dataset.id = item.id;
     this.#shown.set(item.id, { item, li });
     return li;
-  }
-}
-
-// Changes the item as the update says; false when the page does not know the update.
-function applyUpdate(item, update) {
-  switch (update.type) {
-    case "assistant_message.content_part.added":
-    case "assistant_message.content_part.done":
-      item.content[update.content_index] = update.content;
-      return true;
-    case "assistant_message.content_part.text_delta":
-      item.content[update.content_index].text += update.delta;
-      return true;
-    case "workflow.task.added":
-    case "workflow.task.updated":
-      item.workflow.tasks[update.task_index] = update.task;
-      return true;
-    case "widget.root.updated":
-      item.widget = update.widget;
-      return true;
-    default:
-      return false;
   }
 }

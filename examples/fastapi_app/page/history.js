@@ -1,14 +1,14 @@
 // The list of past conversations, newest first, page by page.
 
 import { request } from "./api.js";
-import { element } from "./render.js";
+import { $, element } from "./dom.js";
 
 const PAGE_SIZE = 20;
 
 export class History {
-  #list = document.querySelector("#history");
-  #more = document.querySelector("#more");
-  #empty = document.querySelector("#history-empty");
+  #list = $("history");
+  #more = $("more");
+  #empty = $("history-empty");
   #after = null;
   #open;
 
@@ -22,19 +22,22 @@ export class History {
     this.#after = page.after ?? null;
     this.#more.hidden = !page.has_more;
     for (const thread of page.data) if (!this.#entry(thread.id)) this.#list.append(this.#draw(thread));
-    this.#empty.hidden = this.#list.childElementCount > 0;
+    this.#showWhetherEmpty();
   }
 
   put(thread) {
     const entry = this.#entry(thread.id);
     if (entry) entry.querySelector(".name").textContent = titleOf(thread);
     else this.#list.prepend(this.#draw(thread));
-    this.#empty.hidden = true;
+    this.#showWhetherEmpty();
   }
 
   remove(id) {
-    this.#entry(id)?.remove();
-    this.#empty.hidden = this.#list.childElementCount > 0;
+    const entry = this.#entry(id);
+    // The next page begins behind a conversation that is still there.
+    if (this.#after === id) this.#after = entry?.previousElementSibling?.dataset.id ?? null;
+    entry?.remove();
+    this.#showWhetherEmpty();
   }
 
   mark(id) {
@@ -42,6 +45,10 @@ export class History {
       if (entry.dataset.id === id) entry.firstElementChild.setAttribute("aria-current", "true");
       else entry.firstElementChild.removeAttribute("aria-current");
     }
+  }
+
+  #showWhetherEmpty() {
+    this.#empty.hidden = this.#list.childElementCount > 0;
   }
 
   #entry(id) {

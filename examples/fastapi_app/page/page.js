@@ -1,221 +1,148 @@
-// Puts the page together: the conversation that is open, its reply, and the buttons around it.
+// Puts the page together: first the sign-in, then the conversations, and the buttons around them.
 
-import { request, stream } from "./api.js";
+import { get } from "./api.js";
+import { Attachments, openFile } from "./attachments.js";
+import { Chat } from "./chat.js";
 import { Conversation } from "./conversation.js";
-import { History, titleOf } from "./history.js";
+import { $, element } from "./dom.js";
+import { closeDrawer, installDrawer } from "./drawer.js";
+import { Failure } from "./failure.js";
+import { History } from "./history.js";
+import { endSession, keptDraft, token, userName } from "./session.js";
+import { signedIn } from "./sign_in.js";
+import * as view from "./view.js";
 
-const PAGE_SIZE = 30;
-const NETWORK = "The server cannot be reached. Is it still running?";
-const tools = {
-  get_local_time: () => ({ local_time: new Date().toLocaleTimeString() }),
-};
+let chat;
+let attachments;
 
-const $ = (id) => document.getElementById(id);
-const history = new History((id) => attempt(() => open(id)));
-const conversation = new Conversation($("messages"), {
-  retry: (item) => attempt(() => retry(item)),
-  callTool: (item) => attempt(() => callTool(item)),
-  answer: (item, input) => attempt(() => reply("threads.add_structured_input", { item_id: item.id, input })),
-  act: (item, action) => attempt(() => act(item, action)),
-});
-
-let thread = null;
-let earlierThan = null;
-let running = null;
-
-// Runs what a button does, and says what went wrong in words.
+// Runs what a button does, and says in words what went wrong.
 async function attempt(work) {
-  $("error").textContent = "";
+  view.clearError();
   try {
     await work();
   } catch (error) {
-    if (error.name !== "AbortError") $("error").textContent = error instanceof TypeError ? NETWORK : error.message;
-  }
-}
-
-// Sends one request of the open conversation and shows its reply as it comes.
-async function reply(type, params, onFirstEvent = () => {}) {
-  if (running) throw new Error("Wait for the reply, or stop it.");
-  const controller = new AbortController();
-  running = controller;
-  show();
-  let pendingTool = null;
-  try {
-    let first = true;
-    for await (const event of stream(type, thread ? { thread_id: thread.id, ...params } : params, controller.signal)) {
-      if (first) onFirstEvent();
-      first = false;
-      follow(() => handle(event));
-      if (event.type === "thread.item.done") pendingTool = event.item.status === "pending" ? event.item : null;
+    if (error.name === "AbortError") return;
+    if (!(error instanceof Failure)) {
+      view.showError("The page made a mistake. Reload it; what you said is kept.");
+      throw error;
     }
-  } finally {
-    // An older reply that was stopped must not end the one that has taken its place.
-    if (running === controller) running = null;
-    follow(show);
+    const { message, retry } = error;
+    view.showError(message, retry === null ? null : () => attempt(retry ?? work));
   }
-  if (pendingTool?.type === "client_tool_call") await callTool(pendingTool);
 }
 
-// Whoever has scrolled up to read is left there; everybody else keeps seeing the newest words.
-function follow(change) {
-  const scroller = $("scroller");
-  const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
-  change();
-  if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+async function start() {
+  const settings = await get("/client-settings");
+  if (!token()) await signedIn(settings.sign_in);
+  build(settings);
+  $("app").hidden = false;
+  view.focusComposer();
+  const linked = location.hash.slice(1);
+  await Promise.all([attempt(loadHistory), linked && attempt(() => chat.open(linked))]);
 }
 
-function handle(event) {
-  switch (event.type) {
-    case "thread.created":
-    case "thread.updated":
-      setThread(event.thread);
-      break;
-    case "thread.item.added":
-    case "thread.item.done":
-    case "thread.item.replaced":
-      conversation.put(event.item);
-      break;
-    case "thread.item.updated":
-      conversation.update(event.item_id, event.update);
-      break;
-    case "thread.item.removed":
-      conversation.remove(event.item_id);
-      break;
-    case "error":
-      throw new Error(event.message ?? "The assistant failed. Use “Answer again” to try once more.");
-  }
-  show();
+function build(settings) {
+  attachments = new Attachments(settings.uploads);
+  chat = new Chat(conversation, history);
+  const isScripted = settings.assistant === "scripted";
+  $("assistant").textContent = isScripted ? "A scripted assistant" : settings.assistant;
+  $("scripted").hidden = !isScripted;
+  $("user").textContent = userName() ? `Signed in as ${userName()}` : "Signed in";
+  $("text").value = keptDraft();
+  installDrawer();
+  view.followConversation();
+  chat.show();
 }
 
-function stop() {
-  running?.abort();
-  running = null;
+const history = new History((id) => {
+  closeDrawer();
+  attempt(() => chat.open(id).then(view.focusComposer));
+});
+const conversation = new Conversation($("messages"), {
+  retry: (item) => attempt(() => chat.retry(item)),
+  callTool: (item) => attempt(() => chat.callTool(item)),
+  answer: (item, input) => attempt(() => chat.answer(item, input)),
+  act: (item, action) => attempt(() => chat.act(item, action)),
+  rate: (item, kind) => attempt(() => chat.rate(item, kind)),
+  openFile: (file) => attempt(() => openFile(file)),
+});
+
+async function loadHistory() {
+  await history.loadMore();
+  chat.show();
 }
 
-async function send(text) {
-  const message = { content: [{ type: "input_text", text }], attachments: [], inference_options: {} };
-  // The text stays in its field until the server has it.
-  const clear = () => ($("text").value = "");
-  await reply(thread ? "threads.add_user_message" : "threads.create", { input: message }, clear);
-}
-
-async function retry(item) {
-  await reply("threads.retry_after_item", { item_id: item.id }, () => conversation.removeAfter(item.id));
-}
-
-async function callTool(item) {
-  const result = tools[item.name]?.() ?? { error: `This page has no tool ${item.name}.` };
-  const done = { ...item, status: "completed", output: result };
-  await reply("threads.add_client_tool_output", { result }, () => conversation.put(done));
-}
-
-async function act(item, { type, payload, streaming }) {
-  const params = { item_id: item.id, action: { type, payload } };
-  if (streaming) return reply("threads.custom_action", params);
-  const { updated_item: updated } = await request("threads.sync_custom_action", { thread_id: thread.id, ...params });
-  if (updated) follow(() => conversation.put(updated));
-}
-
-async function open(id) {
-  const opened = await request("threads.get_by_id", { thread_id: id });
-  startOver();
-  setThread(opened);
-  await loadEarlier();
-  $("scroller").scrollTop = $("scroller").scrollHeight;
-}
-
-async function loadEarlier() {
-  const page = await request("items.list", { thread_id: thread.id, limit: PAGE_SIZE, after: earlierThan });
-  earlierThan = page.after ?? null;
-  $("earlier").hidden = !page.has_more;
-  conversation.prepend(page.data.reverse());
-  show();
-}
-
-function startOver() {
-  stop();
-  thread = null;
-  earlierThan = null;
-  conversation.clear();
-  $("earlier").hidden = true;
-  window.history.replaceState(null, "", "/");
-  show();
-}
-
-function setThread(changed) {
-  thread = changed;
-  history.put(changed);
-  window.history.replaceState(null, "", `#${changed.id}`);
-  show();
-}
-
-function show() {
-  const title = titleOf(thread);
-  $("title").textContent = title;
-  document.title = title;
-  history.mark(thread?.id);
-  $("thread-actions").hidden = !thread;
-  $("welcome").hidden = !conversation.isEmpty;
-  $("send").hidden = Boolean(running);
-  $("stop").hidden = !running;
-  $("status").textContent = running ? "The assistant is answering…" : "";
-  $("messages").setAttribute("aria-busy", String(Boolean(running)));
-}
-
-// Resolves to whether the dialog was confirmed.
-function confirmed(dialog) {
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok"), { once: true });
+async function send() {
+  const text = $("text").value.trim();
+  const files = attachments.ids();
+  if (!text && !files.length) return;
+  // Both stay where they are until the server has them.
+  await chat.send(text, files, () => {
+    $("text").value = "";
+    attachments.clear();
   });
 }
 
 async function rename() {
-  const { id, title } = thread;
-  $("rename-input").value = title ?? "";
-  if (!(await confirmed($("rename-dialog")))) return;
-  const renamed = await request("threads.update", { thread_id: id, title: $("rename-input").value });
-  if (thread?.id === id) setThread(renamed);
+  $("rename-input").value = chat.thread.title ?? "";
+  if (await view.confirmed($("rename-dialog"))) await attempt(() => chat.rename($("rename-input").value));
 }
 
 async function remove() {
-  const { id } = thread;
-  if (!(await confirmed($("delete-dialog")))) return;
-  stop();
-  await request("threads.delete", { thread_id: id });
-  history.remove(id);
-  startOver();
+  if (!(await view.confirmed($("delete-dialog")))) return;
+  await attempt(() => chat.delete());
+  view.focusComposer();
+}
+
+function stop() {
+  chat.stop();
+  chat.show();
+  view.say("Stopped. What was said so far is kept.");
+  view.focusComposer();
+}
+
+function startNew() {
+  closeDrawer();
+  chat.close();
+  view.clearError();
+  view.say("");
+  view.focusComposer();
 }
 
 $("composer").onsubmit = (event) => {
   event.preventDefault();
-  const text = $("text").value.trim();
-  if (text) attempt(() => send(text));
+  attempt(send);
 };
 $("text").onkeydown = (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   $("composer").requestSubmit();
 };
+$("text").onpaste = ({ clipboardData }) => attempt(() => attachments.add(clipboardData.files));
+$("main").ondragover = (event) => event.preventDefault();
+$("main").ondrop = (event) => {
+  event.preventDefault();
+  attempt(() => attachments.add(event.dataTransfer.files));
+};
+$("attach").onclick = () => $("file").click();
+$("file").onchange = () => {
+  const chosen = [...$("file").files];
+  // The same file can be chosen again after it was removed.
+  $("file").value = "";
+  attempt(() => attachments.add(chosen));
+};
 $("suggestions").onclick = ({ target }) => {
-  if (target instanceof HTMLButtonElement) attempt(() => send(target.textContent));
+  if (target instanceof HTMLButtonElement) attempt(() => chat.send(target.textContent, []));
 };
-$("stop").onclick = () => {
-  stop();
-  show();
-  $("status").textContent = "Stopped. What was said so far is kept.";
-  $("text").focus();
-};
-$("new").onclick = () => {
-  startOver();
-  $("text").focus();
-};
-$("more").onclick = () => attempt(() => history.loadMore());
-$("earlier").onclick = () => attempt(loadEarlier);
-$("rename").onclick = () => attempt(rename);
-$("delete").onclick = () => attempt(remove);
+$("stop").onclick = stop;
+$("new").onclick = startNew;
+$("more").onclick = () => attempt(loadHistory);
+$("earlier").onclick = () => attempt(() => chat.loadEarlier());
+$("rename").onclick = rename;
+$("delete").onclick = remove;
+$("sign-out").onclick = () => endSession();
 
-const linked = location.hash.slice(1);
-attempt(() => history.loadMore().then(show));
-if (linked) attempt(() => open(linked));
+start().catch((error) => {
+  if (!(error instanceof Failure)) throw error;
+  document.body.append(element("p", { className: "error", role: "alert" }, `${error.message} Then reload the page.`));
+});

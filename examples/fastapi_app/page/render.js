@@ -1,99 +1,90 @@
-// Thread items as elements. Text from the server only ever becomes text, never markup.
+// Thread items as elements, one function for each type.
 
-export function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
+import { button, element, iconButton, link, picture, webAddress } from "./dom.js";
+import { answers, questionForm } from "./form.js";
+import { markdown } from "./markdown.js";
+import { lone, workflow } from "./tasks.js";
+import { sources } from "./sources.js";
+import { renderWidget } from "./widget.js";
 
 // The element of one item. `actions` are what its buttons do.
 export function renderItem(item, actions) {
   const render = renderers[item.type];
   const li = element("li", { className: item.type });
-  if (render) li.append(...render(item, actions));
+  if (render) li.append(...render(item, actions).filter(Boolean));
   else li.hidden = true;
   return li;
 }
 
 const renderers = {
   user_message: (item, actions) => [
-    element("p", {}, item.content.map((part) => part.text).join(" ")),
-    ...item.attachments.map((file) => element("p", { className: "note" }, `Attached: ${file.name}`)),
+    item.quoted_text && element("blockquote", {}, item.quoted_text),
+    item.content.length > 0 && element("p", {}, ...item.content.map(userPart)),
+    files(item.attachments ?? [], actions),
     button("Answer again", () => actions.retry(item), "retry"),
   ],
-  assistant_message: (item) => item.content.map((part) => element("p", {}, part.text)),
+  assistant_message: (item, actions) => [
+    ...item.content.flatMap((part) => [...markdown(part.text), sources(part.annotations ?? [])]),
+    rating(item, actions),
+  ],
   client_tool_call: (item, actions) =>
     item.status === "pending"
       ? [element("p", {}, `The assistant asks for ${item.name}. `), button("Answer", () => actions.callTool(item))]
-      : [element("p", {}, `Your browser answered ${item.name}: ${JSON.stringify(item.output)}`)],
+      : [element("p", {}, `Your browser answered ${item.name}: ${JSON.stringify(item.output ?? null)}`)],
   structured_input: (item, actions) =>
-    item.status === "pending" ? [questionForm(item, actions)] : [answerList(item)],
-  widget: (item, actions) => [widget(item.widget, (action) => actions.act(item, action))],
-  workflow: ({ workflow }) => [
-    element(
-      "details",
-      { open: workflow.expanded },
-      element("summary", {}, workflow.summary?.title ?? "Working…"),
-      element("ol", {}, ...workflow.tasks.map(task)),
-    ),
-  ],
+    item.status === "pending" ? [questionForm(item, actions.answer)] : [answers(item)],
+  widget: (item, actions) => [renderWidget(item.widget, (action) => actions.act(item, action))],
+  workflow: (item) => [workflow(item.workflow)],
+  task: (item) => [lone(item.task)],
+  generated_image: (item) => [generated(item)],
+  end_of_turn: () => [element("hr")],
 };
 
-function button(label, onclick, className = "") {
-  return element("button", { type: "button", onclick, className }, label);
+function userPart(part) {
+  return part.type === "input_tag" ? element("span", { className: "badge" }, part.text) : part.text;
 }
 
-function task({ title, content, status_indicator: status }) {
-  return element("li", { className: status }, title ?? content ?? "", status === "complete" ? " – done" : "");
+function files(attachments, actions) {
+  if (!attachments.length) return null;
+  return element("ul", { className: "files" }, ...attachments.map((file) => element("li", {}, opener(file, actions))));
 }
 
-function questionForm(item, actions) {
-  const skip = button("Skip", () => actions.answer(item, { status: "skipped", answers: {} }));
-  const buttons = element("div", { className: "row" }, element("button", {}, "Answer"), skip);
-  const form = element("form", {}, ...item.inputs.map(question), buttons);
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    const entries = new FormData(form);
-    const answers = item.inputs.map(({ id }) => [id, { values: entries.getAll(id).filter(Boolean) }]);
-    actions.answer(item, { status: "answered", answers: Object.fromEntries(answers) });
-  };
-  return form;
+function opener(file, actions) {
+  const open = button(file.name, () => actions.openFile(file), "file");
+  if (file.preview_url) open.prepend(preview(file));
+  open.setAttribute("aria-label", `Open ${file.name}`);
+  return open;
 }
 
-function question(input) {
-  if (input.type === "freeform") {
-    const field = element("input", { name: input.id, placeholder: input.description ?? "" });
-    return element("p", {}, element("label", {}, input.question, field));
+function preview(file) {
+  const image = element("img", { src: file.preview_url, alt: "" });
+  image.onerror = () => image.remove();
+  return image;
+}
+
+function generated({ image, progress }) {
+  if (image) {
+    const opens = webAddress(image.url) && element("figcaption", {}, link("Open the picture", image.url));
+    return element("figure", {}, picture(image.url, "Generated picture"), opens);
   }
-  const type = input.multiple ? "checkbox" : "radio";
-  const choices = input.options.map(({ value }) =>
-    element("label", {}, element("input", { type, name: input.id, value }), value),
+  const bar = element("progress", { max: 1 });
+  if (progress !== undefined) bar.value = progress;
+  return element("label", {}, "A picture is being made… ", bar);
+}
+
+function rating(item, actions) {
+  if (!item.content.some((part) => part.text)) return null;
+  const given = actions.feedbackOf(item.id);
+  return element(
+    "div",
+    { className: "rating" },
+    thumb("up", "Good reply", "positive", given, () => actions.rate(item, "positive")),
+    thumb("down", "Bad reply", "negative", given, () => actions.rate(item, "negative")),
   );
-  return element("fieldset", {}, element("legend", {}, input.question), ...choices);
 }
 
-function answerList(item) {
-  const rows = item.inputs.flatMap(({ question: asked, answer }) => [
-    element("dt", {}, asked),
-    element("dd", {}, answer?.values.length ? answer.values.join(", ") : "No answer"),
-  ]);
-  return element("dl", {}, ...rows);
-}
-
-// The few components the example sends; of any other, what it contains is shown.
-function widget(node, act) {
-  switch (node.type) {
-    case "Title":
-      return element("h3", {}, node.value);
-    case "Text":
-    case "Caption":
-    case "Markdown":
-      return element("p", {}, node.value);
-    case "Button":
-      return button(node.label ?? "", () => act(node.onClickAction));
-    default: {
-      const children = [node.children ?? []].flat();
-      return element("div", { className: node.type.toLowerCase() }, ...children.map((child) => widget(child, act)));
-    }
-  }
+function thumb(drawing, label, kind, given, onclick) {
+  const made = iconButton(drawing, label, onclick);
+  made.setAttribute("aria-pressed", String(given === kind));
+  return made;
 }
