@@ -32,8 +32,9 @@ lint: .venv/lint  ## style, types, the direction of imports, and the locks of mi
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.migration.lint
 
-docs: .venv/test  ## links, names and snippets of the documents
-	$(BIN)/python -m pytest tests/unit/test_documents.py tests/integration/test_snippets.py
+docs: .venv/test  ## links, names and snippets of the documents; and the site of them, in site/
+	$(BIN)/python -m pytest $(IN_PARALLEL) tests/unit/test_documents.py tests/unit/test_site.py tests/integration/test_snippets.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 bench: .venv/test  ## the store's time beside asyncpg's pool and a dedicated connection
 	$(BIN)/python benchmarks/ratios.py $(ARGS)
@@ -74,8 +75,9 @@ newcomer: .venv/test  ## seconds from a clean clone to the first answer on the p
 screenshots: .venv/test  ## docs/images, out of the example in Chromium
 	$(BIN)/python -m tests.browser.screenshots
 
-golden: .venv/test  ## write tests/golden anew from the statements
+golden: .venv/test  ## write tests/golden, and the page of the command, anew from the code
 	$(BIN)/python -m tests.golden.update
+	$(BIN)/python -m tests.support.command_page
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate
 requirements: .venv/test  ## pin the newest releases within pyproject.toml's ranges
@@ -87,7 +89,7 @@ requirements: .venv/test  ## pin the newest releases within pyproject.toml's ran
 	$(COMPILE) pyproject.toml --extra cli --extra attachments --resolution lowest-direct --output-file requirements/oldest.txt
 
 clean:  ## remove the environments; the demo's conversations in .demo/ stay
-	rm -rf .venv .venv-oldest .venv-matrix
+	rm -rf .venv .venv-oldest .venv-matrix site
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

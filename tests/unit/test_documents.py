@@ -4,14 +4,18 @@ import ast
 import inspect
 import re
 import tomllib
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 from chatkit.store import Store
 
 import chatkit_pgstore
-from chatkit_pgstore import PostgresStore, _failures, _url_parameters, errors, testing
+from chatkit_pgstore import BufferedStore, PostgresStore, UsersTable, _failures, _url_parameters, errors, testing
 from chatkit_pgstore._tables import VERSION_TABLE, metadata
+from chatkit_pgstore.attachments import FileAttachments, Files
+from examples.fastapi_app.settings import VARIABLES, Settings
+from tests.support import command_page
 
 CHECKOUT = Path(__file__).parents[2]
 DOCS = CHECKOUT / "docs"
@@ -21,12 +25,15 @@ API = DOCS / "reference" / "api.md"
 ERRORS = DOCS / "reference" / "errors.md"
 TABLES = DOCS / "reference" / "tables.md"
 URLS = DOCS / "reference" / "urls.md"
+SETTINGS = DOCS / "reference" / "settings.md"
 GUARANTEES = DOCS / "explanation" / "guarantees.md"
 PAGES = sorted([*CHECKOUT.glob("*.md"), *DOCS.rglob("*.md")])
 
 ABSTRACT_METHODS = sorted(Store.__abstractmethods__)
 SQLSTATE = re.compile(r"\b\d[0-9A-Z]{4}\b")
 TEST = re.compile(r"`((?:tests|src)/[\w/]+\.py)((?:::\w+)+)`")
+FILE_OF_TESTS = re.compile(r"`((?:tests|src)/[\w/]+\.py)`")
+WITH_SETTINGS = [PostgresStore, BufferedStore, UsersTable, Files, FileAttachments]
 
 
 def path_of(page):
@@ -185,23 +192,71 @@ def test_the_reference_tells_of_every_parameter_of_a_url():
     assert set(_url_parameters._REFUSED) == refused
 
 
+def rows(text):
+    """Return the first two cells of a table's rows, without their backticks."""
+    return [(name, cell.strip("`")) for name, cell in re.findall(r"^\| `(\w+)` \| ([^|]*?) ?\|", text, re.MULTILINE)]
+
+
+def default_of(argument):
+    return "" if argument.default is inspect.Parameter.empty else repr(argument.default)
+
+
+@pytest.mark.parametrize("owner", WITH_SETTINGS, ids=lambda owner: owner.__name__)
+def test_the_settings_are_those_of_the_constructors(owner):
+    arguments = inspect.signature(owner).parameters.values()
+    assert rows(section(SETTINGS, owner.__name__)) == [(each.name, default_of(each)) for each in arguments]
+
+
+def test_the_settings_of_the_example_are_those_that_it_reads():
+    defaults = {each.name: each.default for each in fields(Settings)}
+    stated = section(SETTINGS, "The example application").partition("`make demo`")[0]
+    assert rows(stated) == [(name, as_text(defaults[variable.setting])) for name, variable in VARIABLES.items()]
+
+
+def as_text(default):
+    """Return what an environment variable would say."""
+    if default is None or default is MISSING:
+        return ""
+    return {True: "on", False: "off"}.get(default, str(default))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=path_of)
+def test_a_command_that_a_page_shows_exists_with_its_options(page):
+    commands = command_page.commands()
+    shown = re.findall(r"(?:^|`|\$ |\| )chatkit-pgstore ([a-z]+)([^`|>\n]*)", page.read_text(), re.MULTILINE)
+    assert {name for name, _ in shown} <= set(commands)
+    given = [(name, option) for name, rest in shown for option in re.findall(r"--[a-z-]+", rest)]
+    assert [pair for pair in given if pair[1] not in command_page.options_of(commands[pair[0]])] == []
+
+
+def test_the_page_of_the_command_is_what_the_command_says():
+    assert command_page.PAGE.read_text() == command_page.page(), "make golden writes it anew"
+
+
 def functions_in(path):
-    """Return the qualified names of the functions in a file; none if there is no file."""
+    """Return the qualified names of the functions and classes in a file; none if there is no file."""
     source = (CHECKOUT / path).read_text() if (CHECKOUT / path).is_file() else ""
     body = ast.parse(source).body
     classes = [node for node in body if isinstance(node, ast.ClassDef)]
     methods = {f"::{owner.name}::{node.name}" for owner in classes for node in owner.body if is_function(node)}
-    return methods | {f"::{node.name}" for node in body if is_function(node)}
+    return methods | {f"::{node.name}" for node in [*classes, *filter(is_function, body)]}
 
 
 def is_function(node):
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
-@pytest.mark.parametrize("named", TEST.findall(GUARANTEES.read_text()), ids="".join)
-def test_a_test_that_a_guarantee_names_exists(named):
-    path, name = named
-    assert name in functions_in(path)
+@pytest.mark.parametrize("page", PAGES, ids=path_of)
+def test_the_tests_that_a_page_names_exist(page):
+    text = page.read_text()
+    assert [path + name for path, name in TEST.findall(text) if name not in functions_in(path)] == []
+    assert [path for path in FILE_OF_TESTS.findall(text) if not (CHECKOUT / path).is_file()] == []
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("[0-9]*.md")), ids=path_of)
+def test_a_decision_is_numbered_and_says_what_holds_it(page):
+    assert headings(page)[0].startswith(f"{int(page.name[:4])}. ")
+    assert FILE_OF_TESTS.search(page.read_text().partition("Held by")[2])
 
 
 @pytest.mark.parametrize("heading", re.findall(r"^## (.+)$", GUARANTEES.read_text(), re.MULTILINE))
