@@ -15,8 +15,8 @@ from alembic.operations.ops import MigrateOperation, MigrationScript
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Table
 
-from chatkit_pgstore import _migrations, _users
-from chatkit_pgstore._settings import UsersTable
+from chatkit_pgstore import _migrations, _thread_order, _users
+from chatkit_pgstore._settings import ThreadOrder, UsersTable
 from chatkit_pgstore._tables import VERSION_TABLE, metadata
 from chatkit_pgstore.errors import ConfigurationError
 
@@ -25,7 +25,13 @@ __all__ = ["include_object", "process_revision_directives", "upgrade"]
 OUR_TABLES = frozenset({*metadata.tables, VERSION_TABLE})
 
 
-def upgrade(revision: str, *, schema: str | None = None, users: UsersTable | None = None) -> None:
+def upgrade(
+    revision: str,
+    *,
+    schema: str | None = None,
+    users: UsersTable | None = None,
+    thread_order: ThreadOrder = "created_at",
+) -> None:
     """Bring the tables to *revision*, as part of the migration of the host's that calls this.
 
     It is done in that migration's transaction, and does nothing where they are at *revision* or beyond. Where an index
@@ -36,6 +42,7 @@ def upgrade(revision: str, *, schema: str | None = None, users: UsersTable | Non
         revision: A revision of chatkit-pgstore, such as "0001".
         schema: Where the tables are; it has to exist. None: the first schema of the search path.
         users: The host's table of users, when the store is given one. A migration before this one has made it.
+        thread_order: As the store's: "updated_at" makes the index that it needs.
 
     Raises:
         ConfigurationError: Alembic only prints SQL; or what *schema* or *users* names is not there.
@@ -48,7 +55,7 @@ def upgrade(revision: str, *, schema: str | None = None, users: UsersTable | Non
             "Alembic's --sql cannot look at what the database is at. Put what `chatkit-pgstore sql` prints in the "
             "place of this migration."
         )
-    while obstacle := _advance(context.connection, revision, schema, users):
+    while obstacle := _advance(context.connection, revision, schema, users, thread_order):
         with context.autocommit_block():
             obstacle(context.connection)
 
@@ -93,12 +100,14 @@ def process_revision_directives(
 
 
 def _advance(
-    connection: Connection, revision: str, schema: str | None, users: UsersTable | None
+    connection: Connection, revision: str, schema: str | None, users: UsersTable | None, thread_order: ThreadOrder
 ) -> _migrations.Obstacle | None:
     with _migrations.migrating(connection):
         obstacle = _migrations.advance(connection, revision, schema, time.sleep)
         if users is not None and obstacle is None:
             _refer(connection, users, schema)
+        if thread_order == "updated_at" and obstacle is None:
+            obstacle = _thread_order.bring_about(connection, schema, time.sleep)
     return obstacle
 
 

@@ -162,6 +162,19 @@ async def test_a_table_of_users(empty_database_url):
     await engine.dispose()
 
 
+@pytest.mark.parametrize("rows", ["", ROWS.read_text()], ids=["empty", "filled"])
+def test_the_index_of_threads_by_last_activity(database_url, rows):
+    with migrating(database_url) as connection:
+        if rows:
+            connection.exec_driver_sql(rows.replace("%", "%%"))
+    with migrating(database_url) as connection:
+        for _ in range(2):
+            alembic.upgrade(HEAD, thread_order="updated_at")
+        assert value(
+            connection, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'chatkit_threads_by_activity'::regclass"
+        )
+
+
 def test_sql_cannot_be_printed():
     context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True})
     with Operations.context(context):
