@@ -1,6 +1,7 @@
 """The parts of the app that requests use, made once when it starts."""
 
-from typing import Annotated, TypedDict
+from collections.abc import Callable
+from typing import Annotated, Any, TypedDict
 
 from fastapi import Depends, Request
 
@@ -27,40 +28,19 @@ class Parts(TypedDict):
     issuer: Issuer | None
 
 
-def _settings(request: Request) -> Settings:
-    settings: Settings = request.state.settings
-    return settings
+def _part(name: str) -> Callable[[Request], Any]:
+    """Return a dependency that finds a part of the app."""
+
+    def find(request: Request) -> Any:
+        return getattr(request.state, name)
+
+    return find
 
 
-def _store(request: Request) -> AppStore:
-    store: AppStore = request.state.store
-    return store
-
-
-def _database(request: Request) -> PostgresStore[User]:
-    database: PostgresStore[User] = request.state.database
-    return database
-
-
-def _files(request: Request) -> Files:
-    files: Files = request.state.files
-    return files
-
-
-def _attachments(request: Request) -> FileAttachments[User]:
-    attachments: FileAttachments[User] = request.state.attachments
-    return attachments
-
-
-def _server(request: Request) -> AppServer:
-    server: AppServer = request.state.server
-    return server
-
-
-CurrentSettings = Annotated[Settings, Depends(_settings)]
-CurrentStore = Annotated[AppStore, Depends(_store)]
+CurrentSettings = Annotated[Settings, Depends(_part("settings"))]
+CurrentStore = Annotated[AppStore, Depends(_part("store"))]
 # For what no journal keeps while the database is away: feedback, and counts.
-CurrentDatabase = Annotated[PostgresStore[User], Depends(_database)]
-CurrentFiles = Annotated[Files, Depends(_files)]
-CurrentAttachments = Annotated[FileAttachments[User], Depends(_attachments)]
-CurrentServer = Annotated[AppServer, Depends(_server)]
+CurrentDatabase = Annotated[PostgresStore[User], Depends(_part("database"))]
+CurrentFiles = Annotated[Files, Depends(_part("files"))]
+CurrentAttachments = Annotated[FileAttachments[User], Depends(_part("attachments"))]
+CurrentServer = Annotated[AppServer, Depends(_part("server"))]

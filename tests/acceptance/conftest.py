@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from chatkit import types
 
+from tests.support.shared import shared_database
+
 WITHOUT_THE_DEMO = {"test_disconnects.py", "test_wheel.py"}
 
 
@@ -18,6 +20,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents and item.path.name not in WITHOUT_THE_DEMO:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="module")
+def database(server_url, template_database) -> Iterator[str]:
+    """A database of one file's tests."""
+    with shared_database(server_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

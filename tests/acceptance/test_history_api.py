@@ -13,15 +13,8 @@ from examples.fastapi_app.app import MOST_BODY_BYTES
 from tests.acceptance.support import App, Browser, done, message
 from tests.acceptance.tokens import claims
 from tests.support.databases import execute
-from tests.support.shared import shared_database
 
 NOT_FOUND = {"detail": "There is no such conversation, message or attachment here."}
-
-
-@pytest.fixture(scope="module")
-def database(server_url, template_database) -> Iterator[str]:
-    with shared_database(server_url, template_database) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

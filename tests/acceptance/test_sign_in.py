@@ -20,7 +20,6 @@ from tests.acceptance.tokens import (
     sign_in_service,
     signed,
 )
-from tests.support.shared import shared_database
 
 LISTING = {"type": "threads.list", "params": {}}
 HMAC = {"alg": "HS256", "typ": "JWT"}
@@ -34,12 +33,6 @@ GUARDED = (
     ("GET", "/api/conversations/thr_1/feedback"),
     ("GET", "/attachments/atc_1/download-url"),
 )
-
-
-@pytest.fixture(scope="module")
-def database(server_url, template_database) -> Iterator[str]:
-    with shared_database(server_url, template_database) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import time
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -25,11 +24,11 @@ from chatkit_pgstore import (
     alembic,
 )
 from chatkit_pgstore._tables import metadata, threads
+from tests.support.old_rows import ROWS
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.releases import INDEX, release_with_index, released
 
 HEAD = _migrations.head()
-ROWS = Path(__file__).parent / "rows" / f"{HEAD}.sql"
 DONE = ("9998", True)
 
 
@@ -56,7 +55,7 @@ def state_of(connection):
 def filled_url(database_url, tmp_path, monkeypatch):
     """A database with rows, one revision behind: that of an index."""
     with migrating(database_url) as connection:
-        connection.exec_driver_sql(ROWS.read_text().replace("%", "%%"))
+        connection.exec_driver_sql(ROWS.replace("%", "%%"))
     released(release_with_index(tmp_path), monkeypatch)
     return database_url
 
@@ -162,7 +161,7 @@ async def test_a_table_of_users(empty_database_url):
     await engine.dispose()
 
 
-@pytest.mark.parametrize("rows", ["", ROWS.read_text()], ids=["empty", "filled"])
+@pytest.mark.parametrize("rows", ["", ROWS], ids=["empty", "filled"])
 def test_the_index_of_threads_by_last_activity(database_url, rows):
     with migrating(database_url) as connection:
         if rows:

@@ -17,12 +17,12 @@ from tests.support import host_projects
 from tests.support.calls import CALLS, fill
 from tests.support.catalog import catalog_of
 from tests.support.databases import execute
+from tests.support.old_rows import ROWS
 from tests.support.releases import INDEX, release_with_index
 from tests.support.tables import fetch, fetch_value
 
 PROJECTS = Path(host_projects.__path__[0])
 PAGE = MIGRATE.with_name("alembic.md")
-ROWS = Path(__file__).parent / "rows" / f"{_migrations.head()}.sql"
 HEAD = _migrations.head()
 QUIET = "No new upgrade operations detected."
 ALEMBIC = "from alembic.config import main; main(prog='alembic')"
@@ -190,7 +190,7 @@ async def test_the_next_release_is_one_more_migration_of_the_hosts(project, empt
     host = project("own_alembic")
     host.upgrade_of("first")
     host.alembic("upgrade", "head")
-    await execute(empty_database_url, ROWS.read_text())
+    await execute(empty_database_url, ROWS)
     package = release_with_index(tmp_path)
     host.release = NEXT_RELEASE.format(str(package / "migrations"))
     assert "('chatkit_pgstore', \"upgrade('9998')\")" in host.alembic("check", succeeds=False)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -17,6 +16,7 @@ from chatkit_pgstore import ConfigurationError, PostgresStore, StoreUnavailableE
 from tests.integration.test_snippets import environment
 from tests.support.catalog import catalog_of
 from tests.support.databases import execute
+from tests.support.old_rows import ROWS
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.releases import (
     INDEX,
@@ -30,7 +30,6 @@ from tests.support.samples import ALICE, ids_of, message
 from tests.support.tables import fetch, fetch_value
 from tests.support.waiting import eventually_true
 
-ROWS = Path(__file__).parent / "rows" / f"{_migrations.head()}.sql"
 STATE = """
     SELECT (SELECT version_num FROM chatkit_schema_version) AS revision,
            (SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('chatkit_threads_by_update')) AS valid
@@ -72,7 +71,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 async def filled_url(database_url, folder):
-    await execute(database_url, ROWS.read_text())
+    await execute(database_url, ROWS)
     return database_url
 
 
@@ -278,7 +277,7 @@ async def test_a_session_that_loses_the_lock_is_taken_for_a_poolers(filled_url):
 async def test_it_is_built_in_a_schema_of_its_own(empty_database_url, folder, tmp_path):
     await execute(empty_database_url, 'CREATE SCHEMA "our chats"')
     await execute(empty_database_url, _migrations.sql(end=BEHIND[0], schema="our chats"))
-    await execute(empty_database_url, f'SET search_path TO "our chats"; {ROWS.read_text()}')
+    await execute(empty_database_url, f'SET search_path TO "our chats"; {ROWS}')
     await initialize(empty_database_url, schema="our chats")
     where = "SELECT schemaname FROM pg_indexes WHERE indexname = $1"
     assert await fetch_value(empty_database_url, where, INDEX) == "our chats"
@@ -303,7 +302,7 @@ async def test_the_printed_sql_builds_it_between_transactions(filled_url, empty_
 
 
 async def test_what_comes_before_the_index_is_committed_before_it(database_url, tmp_path, monkeypatch):
-    await execute(database_url, ROWS.read_text())
+    await execute(database_url, ROWS)
     package = next_release(tmp_path, support=STILL_SERVES_THE_LAST)
     second = package / "migrations" / "versions" / "9998_index_threads.py"
     second.write_text(INDEX_REVISION.format(down_revision="9999").strip())

@@ -9,10 +9,10 @@ from sqlalchemy import create_engine, pool
 from chatkit_pgstore import UsersTable, _migrations, alembic
 from chatkit_pgstore._append_function import functions
 from chatkit_pgstore.operations import distribute, enable_row_security
-from tests.migration.test_releases import ROWS
 from tests.support.catalog import catalog_of
 from tests.support.citus_stand_in import install
 from tests.support.databases import execute
+from tests.support.old_rows import rows_at
 from tests.support.roles import role_of
 from tests.support.samples import ids_of
 from tests.support.tables import EMPTY, TABLES, add_feedback_and_files, dump, fetch, fetch_value
@@ -53,7 +53,7 @@ def at_the_first(url, **options):
 
 async def rows_of(url, user):
     """Write a user's rows at revision 0001, and return them all."""
-    await execute(url, (ROWS / "0001.sql").read_text().replace("'alice'", f"'{user}'"))
+    await execute(url, rows_at("0001").replace("'alice'", f"'{user}'"))
     return await first_rows(url)
 
 

@@ -15,10 +15,10 @@ from chatkit_pgstore import PostgresStore, SchemaOutOfDateError, SchemaTooNewErr
 from chatkit_pgstore.testing import MemoryStore
 from tests.support.calls import CALLS, fill
 from tests.support.databases import execute
+from tests.support.old_rows import FOLDER, ROWS, rows_at
 from tests.support.releases import SERVES_THE_LAST_NO_MORE, STILL_SERVES_THE_LAST, next_release, release_at, released
 from tests.support.tables import fetch
 
-ROWS = Path(__file__).parent / "rows"
 CONVERSATION = Path(__file__).parent / "conversation.py"
 ALICE = {"user_id": "alice"}
 REVISIONS = sorted(_revisions.known())
@@ -44,13 +44,13 @@ FOUND = ("Before", ["msg_1", "msg_2"], "notes.txt")
 
 
 def test_every_revision_has_rows_to_be_upgraded_with():
-    assert sorted(file.stem for file in ROWS.glob("*.sql")) == REVISIONS
+    assert sorted(file.stem for file in FOLDER.glob("*.sql")) == REVISIONS
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_rows_of_every_released_revision_survive_the_upgrade(empty_database_url, revision):
     await execute(empty_database_url, _migrations.sql(end=revision))
-    await execute(empty_database_url, (ROWS / f"{revision}.sql").read_text())
+    await execute(empty_database_url, rows_at(revision))
     assert await use(empty_database_url, migrate=True) == FOUND
     for table, since in SINCE.items():
         rows = await fetch(empty_database_url, f"SELECT FROM {table} WHERE user_id = 'alice'")
@@ -75,7 +75,7 @@ async def test_a_call_on_an_empty_database_says_the_same(empty_database_url):
 
 async def test_a_database_that_is_behind_is_told_from_where_to_where(database_url, tmp_path, monkeypatch):
     last = _migrations.head()
-    await execute(database_url, (ROWS / f"{last}.sql").read_text())
+    await execute(database_url, ROWS)
     released(next_release(tmp_path, support=STILL_SERVES_THE_LAST), monkeypatch)
     with pytest.raises(SchemaOutOfDateError, match=f"at revision {last}, but revision 9999 is needed"):
         await use(database_url, migrate=False)
@@ -85,7 +85,7 @@ async def test_a_database_that_is_behind_is_told_from_where_to_where(database_ur
 
 async def test_the_printed_sql_of_the_next_release_begins_where_the_database_is(database_url, tmp_path, monkeypatch):
     last = _migrations.head()
-    await execute(database_url, (ROWS / f"{last}.sql").read_text())
+    await execute(database_url, ROWS)
     released(next_release(tmp_path, support=STILL_SERVES_THE_LAST), monkeypatch)
     printed = _migrations.sql(start=last)
     assert "CREATE TABLE" not in printed
@@ -94,7 +94,7 @@ async def test_the_printed_sql_of_the_next_release_begins_where_the_database_is(
 
 
 async def test_a_newer_schema_that_still_serves_this_release_is_used_with_a_warning(database_url, tmp_path, caplog):
-    await execute(database_url, (ROWS / f"{_migrations.head()}.sql").read_text())
+    await execute(database_url, ROWS)
     await upgraded_by_the_next_release(database_url, tmp_path, STILL_SERVES_THE_LAST)
     with caplog.at_level(logging.WARNING, "chatkit_pgstore"):
         assert await use(database_url, migrate=True) == FOUND
@@ -141,7 +141,7 @@ async def run_release(source, url):
 async def test_an_option_of_the_database_outlives_the_upgrade(database_url, tmp_path):
     """A table of users is no revision: it is there before and after one."""
     await execute(database_url, "CREATE TABLE users (id text PRIMARY KEY); INSERT INTO users VALUES ('alice')")
-    await execute(database_url, (ROWS / f"{_migrations.head()}.sql").read_text())
+    await execute(database_url, ROWS)
     option = {"users": UsersTable("users")}
     assert await use(database_url, migrate=True, **option) == FOUND
     await upgraded_by_the_next_release(database_url, tmp_path, STILL_SERVES_THE_LAST, **option)
@@ -177,6 +177,6 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database_url, tmp_pa
 
 
 async def test_a_statement_timeout_of_the_role_does_not_stop_a_migration(database_url, tmp_path, monkeypatch):
-    await execute(database_url, (ROWS / f"{_migrations.head()}.sql").read_text())
+    await execute(database_url, ROWS)
     released(next_release(tmp_path, support="SELECT pg_sleep(0.5)"), monkeypatch)
     assert await use(f"{database_url}?options=-c%20statement_timeout%3D400", migrate=True) == FOUND
