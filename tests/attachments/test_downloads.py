@@ -104,7 +104,9 @@ async def test_bytes_that_are_gone_are_a_404_and_in_the_log(store, database_url,
             if path.is_file():
                 path.unlink()
         assert (await downloaded(world, attachment)).status_code == 404
-        assert any("are not where they were stored" in record.message for record in caplog.records)
+        with pytest.raises(NotFoundError, match="are gone"):
+            await anext(world.attachments.read(attachment.id, ALICE))
+        assert caplog.text.count("are not where they were stored") == 2
 
 
 async def test_an_empty_file_is_served(world):

@@ -1,6 +1,5 @@
 """The app: uploads to signed links and from forms, downloads and previews by signed links."""
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from time import time
@@ -23,8 +22,6 @@ from chatkit_pgstore.attachments._rows import WholeFile
 from chatkit_pgstore.attachments._tokens import Permit, Purpose
 from chatkit_pgstore.attachments._uploads import Body
 from chatkit_pgstore.errors import MissingUserError, StoreUnavailableError, UnknownUserError
-
-logger = logging.getLogger("chatkit_pgstore")
 
 Authenticate = Callable[[Request], Awaitable[Any]]
 Take = Callable[[FormFile, Any], Coroutine[Any, Any, Attachment]]
@@ -93,13 +90,8 @@ class FilesApp:
 
     async def _opened(self, found: WholeFile) -> AsyncIterator[bytes]:
         """Return the bytes of a file, the first of which have been read: what fails, fails before the answer."""
-        chunks = self._desk.storage.read(found.file)
-        try:
-            first = await anext(chunks, b"")
-        except FileNotFoundError as error:
-            logger.error("The bytes of the attachment %r are not where they were stored", found.file.id)  # noqa: TRY400  # the message says all
-            raise NotFoundError(f"The bytes of {found.file.id} are gone") from error
-        return _beginning_with(first, chunks)
+        chunks = self._desk.chunks(found.file)
+        return _beginning_with(await anext(chunks, b""), chunks)
 
     def _permit(self, request: Request, *purposes: Purpose) -> Permit:
         permit = self._desk.files.tokens.permit(request.query_params.get("token", ""), *purposes)

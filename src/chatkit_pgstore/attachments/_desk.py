@@ -1,5 +1,6 @@
 """What the attachment store and the app have in common: announce, take, find and remove the files of one user."""
 
+import logging
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +27,8 @@ from chatkit_pgstore.attachments._tokens import Permit
 from chatkit_pgstore.attachments._uploads import Body, Stored, Uploads
 from chatkit_pgstore.errors import ConfigurationError
 from chatkit_pgstore.store import PostgresStore
+
+logger = logging.getLogger("chatkit_pgstore")
 
 NOT_TO_BE_UPLOADED = {
     State.UNKNOWN: ("There is no such attachment.", HTTPStatus.NOT_FOUND),
@@ -105,8 +108,21 @@ class Desk:
             NotFoundError: There is none.
         """
         file = (await self.whole(user_id, file_id)).file
-        async for chunk in self.storage.read(file):
+        async for chunk in self.chunks(file):
             yield chunk
+
+    async def chunks(self, file: StoredFile) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file that was found.
+
+        Raises:
+            NotFoundError: They are not where they were stored.
+        """
+        try:
+            async for chunk in self.storage.read(file):
+                yield chunk
+        except FileNotFoundError as error:
+            logger.error("The bytes of the attachment %r are not where they were stored", file.id)  # noqa: TRY400  # the message says all
+            raise NotFoundError(f"The bytes of {file.id} are gone") from error
 
     async def remove(self, user_id: str, file_id: str) -> None:
         """Delete the bytes of a file of this user, and its row; one that is not there is no error."""
