@@ -18,10 +18,7 @@ from .auth import User
 from .errors import install_error_handlers
 from .parts import Parts
 from .server import AppServer
-from .settings import Settings, SettingsError
-
-MOST_BODY_BYTES = 16 * 1024 * 1024
-"""Of a request; a recording to be transcribed is the largest. Files go to /files, which has a limit of its own."""
+from .settings import MOST_BODY_BYTES, Settings, SettingsError
 
 DESCRIPTION = (
     "Conversations of ChatKit, for other programs. The protocol of ChatKit itself is spoken at `POST /chatkit`."

@@ -19,6 +19,8 @@ SECRET_BYTES = 32
 PATIENCE_SECONDS = 15.0
 SECONDS_BEFORE_BUFFERING = 2.0
 FILES_IN_DATABASE = "database"
+MOST_BODY_BYTES = 16 * 1024 * 1024
+"""Of a request; a recording to be transcribed is the largest. Files go to /files, which has a limit of its own."""
 
 AppStore = PostgresStore[User] | BufferedStore[User]
 OpenAIApi = Literal["responses", "chat_completions"]

@@ -9,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from examples.fastapi_app.app import MOST_BODY_BYTES
+from examples.fastapi_app.settings import MOST_BODY_BYTES
 from tests.acceptance.support import App, Browser, done, message
 from tests.acceptance.tokens import claims
 from tests.support.databases import execute
