@@ -364,28 +364,6 @@ async def test_feedback_that_is_gone_is_brought_back(store, rated_lines, databas
     assert await rows(database_url, "alice") == before
 
 
-async def test_an_item_that_feedback_is_on_is_not_deleted_meanwhile(store, rated_lines, database_url, monkeypatch):
-    """Its lock is held until the import ends: else a foreign key would be broken, and blamed on the user."""
-    await fetch(database_url, "DELETE FROM chatkit_feedback")
-    look, deleting = _import_batch.Batch._check_items, []
-
-    async def look_and_delete(*arguments):
-        await look(*arguments)
-        deleting.append(asyncio.create_task(store.delete_thread_item("thr_1", "msg_a", ALICE)))
-        await eventually_true(lambda: fetch_value(database_url, IS_WAITING))
-
-    monkeypatch.setattr(_import_batch.Batch, "_check_items", look_and_delete)
-    assert (await imported(store, rated_lines)).feedback == 4
-    await asyncio.gather(*deleting)
-    assert await fetch_value(database_url, "SELECT count(*) FROM chatkit_feedback") == 3
-
-
-IS_WAITING = """
-    SELECT count(*) > 0 FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DELETE%'
-"""
-
-
 async def test_a_file_of_the_first_version_is_imported(store, lines, database_url):
     first = others(lines)
     first[0] = first[0].replace('"version":2', '"version":1')

@@ -4,10 +4,10 @@ from tests.support.tables import fetch
 
 
 async def slow_down(database_url: str, verb: str, table: str) -> None:
-    """Let each statement of a kind, such as DELETE, on one of the tables take a tenth of a second."""
+    """Let each statement of a kind, such as DELETE, on one of the tables take half a second."""
     await fetch(
         database_url,
-        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END'",
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END'",
     )
     await fetch(
         database_url, f"CREATE TRIGGER dawdling AFTER {verb} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION dawdle()"

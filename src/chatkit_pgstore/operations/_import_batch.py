@@ -16,9 +16,9 @@ from chatkit_pgstore.operations._moving_statements import (
     THREADS,
     Kind,
     first_that_differs,
+    first_without_item,
     first_without_thread,
     insert_rows,
-    keep_items,
     keep_threads,
 )
 from chatkit_pgstore.operations._work import Work
@@ -107,9 +107,10 @@ class Batch:
             raise lines[place - 1].damaged(f"its thread {thread_ids[place - 1]!r} does not stand before it")
 
     async def _check_items(self, lines: Sequence[Line]) -> None:
-        wanted = [(vars(line.says)["thread_id"], line.says.id) for line in lines]
-        threads, items = map(list, zip(*wanted, strict=True))
-        there = set(map(tuple, await self._connection.execute(keep_items(self._user, threads, items))))
-        for line, (thread_id, item_id) in zip(lines, wanted, strict=True):
-            if (thread_id, item_id) not in there:
-                raise line.damaged(f"its item {item_id!r} of thread {thread_id!r} does not stand before it")
+        thread_ids, item_ids = [vars(line.says)["thread_id"] for line in lines], [line.says.id for line in lines]
+        missing = first_without_item(self._user, thread_ids, item_ids)
+        place: int | None = (await self._connection.execute(missing)).scalar()
+        if place is not None:
+            raise lines[place - 1].damaged(
+                f"its item {item_ids[place - 1]!r} of thread {thread_ids[place - 1]!r} does not stand before it"
+            )

@@ -9,7 +9,6 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
-    Executable,
     Insert,
     Select,
     Table,
@@ -179,16 +178,13 @@ def first_without_thread(user: ColumnElement[Any], thread_ids: Sequence[str | No
     return select(func.min(given.c.place)).where(given.c.thread_id.is_not(None), not_(there))
 
 
-def keep_items(user: ColumnElement[Any], thread_ids: Sequence[str], item_ids: Sequence[str]) -> Executable:
-    """Those items ``thread_ids[n]``, ``item_ids[n]`` that are there, which cannot be deleted until the end."""
+def first_without_item(user: ColumnElement[Any], thread_ids: Sequence[str], item_ids: Sequence[str]) -> Select[Any]:
+    """The place in *thread_ids* and *item_ids*, from 1, of the first that is no item of this user."""
     wanted = [_array("thread_ids", Text(), thread_ids), _array("item_ids", Text(), item_ids)]
-    given = func.unnest(*wanted).table_valued("thread_id", "id").render_derived(name="given")
-    own = [thread_items.c.thread_id == given.c.thread_id, thread_items.c.id == given.c.id]
-    return (
-        select(thread_items.c.thread_id, thread_items.c.id)
-        .join_from(given, thread_items, and_(thread_items.c.user_id == user, *own))
-        .with_for_update(read=True, key_share=True, of=thread_items)
-    )
+    given = func.unnest(*wanted).table_valued("thread_id", "id", with_ordinality="place").render_derived(name="given")
+    same = (thread_items.c.thread_id == given.c.thread_id, thread_items.c.id == given.c.id)
+    there = exists().where(thread_items.c.user_id == user, *same).correlate(given)
+    return select(func.min(given.c.place)).where(not_(there))
 
 
 def _given(kind: Kind, rows: Sequence[Sequence[Any]]) -> TableValuedAlias:
