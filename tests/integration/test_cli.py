@@ -141,7 +141,7 @@ async def test_erase_prints_a_receipt(filled):
 async def test_a_receipt_says_how_many_files_are_left_to_be_swept(filled):
     await add_feedback_and_files(filled)
     finished = run(filled, "erase", "--user", "alice", "--yes")
-    told = "feedback     4\nOf this user 4 files are left to the next sweep, and no other row. Not touched"
+    told = "feedback     4\nLeft to the next sweep are 4 of this user's files, and no other row. Not touched"
     assert told in finished.stdout
     receipt = json.loads(run(filled, "erase", "--user", "bob", "--yes", "--json").stdout)
     assert (receipt["feedback"], receipt["files_to_sweep"]) == (2, 2)

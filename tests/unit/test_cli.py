@@ -254,6 +254,18 @@ def test_erase_asks_where_somebody_is(answer, code, filled_url, capsys, monkeypa
     assert len(asyncio.run(ids_in(filled_url))) == (2 if code else 0)
 
 
+def test_a_receipt_counts_the_files_that_a_sweep_has_to_delete(filled_url, capsys):
+    asyncio.run(fetch(filled_url, ONE_FILE))
+    assert main(["erase", "--database-url", filled_url, "--user", "alice", "--yes"]) == 0
+    assert "Left to the next sweep are 1 of this user's files, and no other row. Not touched" in capsys.readouterr().out
+
+
+ONE_FILE = """
+    INSERT INTO chatkit_files (user_id, id, storage_key, mime_type, created_at, updated_at)
+    VALUES ('alice', 'atc_1', 'key', 'text/plain', now(), now())
+"""
+
+
 def test_erase_prints_a_receipt(filled_url, capsys):
     assert main(["erase", "--database-url", filled_url, "--user", "alice", "--yes"]) == 0
     assert "\n  items        6\n" in capsys.readouterr().out
@@ -323,20 +335,26 @@ def test_an_old_or_a_missing_revision_says_what_to_do():
     assert "0001; this release's is 0002: see `chatkit-pgstore check`" in told(Status("18.6", "0001", "0002", None))
 
 
-def written_to(file, monkeypatch):
-    """Print the SQL of the tables to *file*, buffered, and return the exit code; closing *file* is no error then."""
+# What fits into the buffer of the output, and what does not.
+AMOUNTS = pytest.mark.parametrize("command", [["sql", "--from", HEAD], ["sql"]], ids=["little", "much"])
+
+
+def written_to(file, command, monkeypatch):
+    """Run *command* with *file*, buffered, for its output; return the exit code. Closing *file* is no error then."""
     with file:
         monkeypatch.setattr(sys, "stdout", file)
-        return main(["sql"])
+        return main(command)
 
 
-def test_a_disk_that_is_full_is_told(monkeypatch, capsys):
-    assert written_to(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"), monkeypatch) == 1
+@AMOUNTS
+def test_a_disk_that_is_full_is_told(command, monkeypatch, capsys):
+    assert written_to(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"), command, monkeypatch) == 1
     assert capsys.readouterr().err == "chatkit-pgstore: [Errno 28] No space left on device\n"
 
 
-def test_a_reader_that_went_away_is_told_by_the_exit_code_alone(monkeypatch, capsys):
+@AMOUNTS
+def test_a_reader_that_went_away_is_told_by_the_exit_code_alone(command, monkeypatch, capsys):
     reader, writer = os.pipe()
     os.close(reader)
-    assert written_to(os.fdopen(writer, "w"), monkeypatch) == 1
+    assert written_to(os.fdopen(writer, "w"), command, monkeypatch) == 1
     assert capsys.readouterr().err == ""

@@ -113,5 +113,5 @@ def _receipt(receipt: Receipt) -> str:
 
 def _left(receipt: Receipt) -> str:
     if receipt.files_to_sweep:
-        return f"Of this user {receipt.files_to_sweep:,} files are left to the next sweep, and no other row."
+        return f"Left to the next sweep are {receipt.files_to_sweep:,} of this user's files, and no other row."
     return "No row of this user was left."
