@@ -27,8 +27,8 @@ class Place:
 
 
 @contextmanager
-def running_place() -> Iterator[Place]:
-    """Start it, and end it."""
+def running_place(**environment: str) -> Iterator[Place]:
+    """Start it, with these variables more for the demo, and end it."""
     folder = Path(tempfile.mkdtemp(prefix="chatkit-browser-"))
     # Root's PostgreSQL runs as nobody, who must be able to enter.
     folder.chmod(0o711)
@@ -36,7 +36,9 @@ def running_place() -> Iterator[Place]:
     try:
         with (
             EmbeddedPostgres(folder / "postgres") as postgres,
-            Demo(DATABASE_URL=postgres.url(), CHATKIT_DEMO_DATA=str(folder), CHATKIT_FILES=str(files)) as demo,
+            Demo(
+                DATABASE_URL=postgres.url(), CHATKIT_DEMO_DATA=str(folder), CHATKIT_FILES=str(files), **environment
+            ) as demo,
         ):
             yield Place(demo, postgres, files)
     finally:

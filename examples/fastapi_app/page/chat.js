@@ -7,6 +7,7 @@ import { titleOf } from "./history.js";
 import * as view from "./view.js";
 
 const PAGE_SIZE = 30;
+const UNAVAILABLE = 503;
 const FAILED = "The assistant failed.";
 const BUSY = "Wait for the reply, or stop it.";
 // A reply that was cut off, by a reload say, is stored a moment later.
@@ -37,10 +38,10 @@ export class Chat {
 
   async open(id) {
     const opening = ++this.#opened;
-    const [thread, page, { feedback }] = await Promise.all([
+    const [thread, page, feedback] = await Promise.all([
       request("threads.get_by_id", { thread_id: id }),
       request("items.list", { thread_id: id, limit: PAGE_SIZE }),
-      get(`/api/conversations/${encodeURIComponent(id)}/feedback`),
+      feedbackOf(id),
     ]);
     if (opening !== this.#opened) return;
     this.close();
@@ -253,4 +254,14 @@ function failureOf({ message, allow_retry: canRetry }) {
 
 function pendingTool(item) {
   return item.type === "client_tool_call" && item.status === "pending" ? item : null;
+}
+
+// In an outage that a journal bridges there is no feedback to be had; the conversation is shown all the same.
+async function feedbackOf(id) {
+  try {
+    return (await get(`/api/conversations/${encodeURIComponent(id)}/feedback`)).feedback;
+  } catch (error) {
+    if (error.status === UNAVAILABLE) return {};
+    throw error;
+  }
 }
