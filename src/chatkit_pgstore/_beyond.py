@@ -63,8 +63,8 @@ class BeyondChatKit(Generic[TContext]):
             NotFoundError: *after* is no thread of this user; by last activity, no cursor.
             ValueError: *limit* is below 1, *order* is neither "asc" nor "desc", or JSON cannot hold *metadata*.
         """
-        values = {"user_id": self._calls.user(context), "metadata": filter_document(metadata)}
-        return await self._calls.page_of_threads("load_threads_where", limit, after, order, values)
+        wanted = filter_document(metadata)
+        return await self._calls.page_of_threads("load_threads_where", limit, after, order, context, metadata=wanted)
 
     async def count_items(self, thread_ids: Sequence[str], context: TContext) -> dict[str, int]:
         """Return how many items each of these threads has, hidden ones too.

@@ -65,20 +65,22 @@ class Calls:
         await refresh_previews(self._settings.preview_urls, user_id, loaded)
 
     async def page_of_threads(
-        self, call: str, limit: int, after: str | None, order: str, values: dict[str, str]
+        self, call: str, limit: int, after: str | None, order: str, context: Any, **some: str
     ) -> Page[ThreadMetadata]:
-        """Return one page of a user's threads, of those with ``metadata`` when *values* name them.
+        """Return one page of a user's threads, of those with ``metadata`` when *some* names them.
 
         Raises:
             NotFoundError: The cursor is not in the list.
             ValueError: What is asked for makes no sense.
         """
-        has_filter = "metadata" in values
-        if self._settings.thread_order == "updated_at":
-            pages = SQL.pages_of_threads_by_activity_where if has_filter else SQL.pages_of_threads_by_activity
-            return await self._page_by_activity(call, pages, self.page_request(limit, None, order), after, values)
-        pages = SQL.pages_of_threads_where if has_filter else SQL.pages_of_threads
-        return await self.page(call, pages, self.page_request(limit, after, order), values, THREADS)
+        by_activity = self._settings.thread_order == "updated_at"
+        request = self.page_request(limit, None if by_activity else after, order)
+        values = {"user_id": self.user(context), **some}
+        if by_activity:
+            pages = SQL.pages_of_threads_by_activity_where if some else SQL.pages_of_threads_by_activity
+            return await self._page_by_activity(call, pages, request, after, values)
+        pages = SQL.pages_of_threads_where if some else SQL.pages_of_threads
+        return await self.page(call, pages, request, values, THREADS)
 
     async def _page_by_activity(
         self, call: str, pages: Pages, request: PageRequest, after: str | None, values: dict[str, str]

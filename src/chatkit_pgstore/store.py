@@ -223,8 +223,7 @@ class PostgresStore(BeyondChatKit[TContext], Store[TContext], Generic[TContext])
             NotFoundError: *after* is no thread of this user; by last activity, no cursor.
             ValueError: *limit* is below 1, or *order* is neither "asc" nor "desc".
         """
-        values = {"user_id": self._calls.user(context)}
-        return await self._calls.page_of_threads("load_threads", limit, after, order, values)
+        return await self._calls.page_of_threads("load_threads", limit, after, order, context)
 
     async def delete_thread(self, thread_id: str, context: TContext) -> None:
         """Delete a thread with its items and attachments; one that is not there is no error."""

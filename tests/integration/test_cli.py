@@ -186,6 +186,8 @@ async def test_an_interrupted_purge_is_exit_code_130(database_url):
         env=os.environ | {"DATABASE_URL": database_url},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell has what it runs in the background ignore Ctrl-C, and so would this, its grandchild.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
     async def has_begun():

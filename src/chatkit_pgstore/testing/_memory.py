@@ -136,11 +136,11 @@ class MemoryStore(Store[TContext], Generic[TContext]):
             ValueError: *limit* is below 1, *order* is neither "asc" nor "desc", or JSON cannot hold *metadata*.
         """
         wanted = filter_document(metadata)
-        most = self._settings.max_page_size
-        if self._settings.thread_order == "created_at":
-            return self._user(context).page_of_threads(page_request(limit, after, order, most), wanted)
-        request = replace(page_request(limit, None, order, most), after=after)
-        return self._user(context).page_of_threads_by_activity(request, wanted)
+        by_activity = self._settings.thread_order == "updated_at"
+        request = page_request(limit, None if by_activity else after, order, self._settings.max_page_size)
+        if by_activity:
+            return self._user(context).page_of_threads_by_activity(replace(request, after=after), wanted)
+        return self._user(context).page_of_threads(request, wanted)
 
     async def count_items(self, thread_ids: Sequence[str], context: TContext) -> dict[str, int]:
         """Return how many items each of these threads has; one that is not there, or another user's, has none."""
