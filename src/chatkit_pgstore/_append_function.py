@@ -30,7 +30,7 @@ SET search_path = pg_catalog, pg_temp
 AS '$body'
 """)
 
-NEXT_SORT_KEY = """
+NEXT_SORT_KEY = Template("""
     UPDATE $schema.chatkit_threads AS thread
     SET last_sort_key = thread.last_sort_key + 1, updated_at = now()
     WHERE thread.user_id = of_user AND thread.id = of_thread
@@ -38,30 +38,30 @@ NEXT_SORT_KEY = """
     IF NOT FOUND THEN
         RETURN;
     END IF;
-"""
+""")
 
-INSERT = """
+INSERT = Template("""
     INSERT INTO $schema.chatkit_thread_items AS present
         (user_id, thread_id, id, sort_key, type, status, item, created_at, updated_at)
     VALUES (of_user, of_thread, item_id, given, item_type, item_status,
         CAST(item_document AS json), item_time, now())
     ON CONFLICT (user_id, thread_id, id) DO UPDATE SET
         type = excluded.type, status = excluded.status, item = excluded.item, updated_at = excluded.updated_at
-"""
+""")
 
-APPENDING = Template(f"""
+APPENDING = Template("""
 DECLARE
     given bigint;
 BEGIN
-    {NEXT_SORT_KEY.strip()}
-    {INSERT.strip()}
+    $next_sort_key
+    $insert
     WHERE NOT coalesce(excluded.status = 'pending' AND present.status IN ($finished), false);
     RETURN NEXT given;
 END
 """)
 """Updating the thread's row hands out the sort key, and its lock is held until the commit; see `append_item`."""
 
-REPLACING = Template(f"""
+REPLACING = Template("""
 DECLARE
     given bigint;
 BEGIN
@@ -73,11 +73,11 @@ BEGIN
         RETURN NEXT given;
         RETURN;
     END IF;
-    {NEXT_SORT_KEY.strip()}
-    {INSERT.strip()};
+    $next_sort_key
+    $insert;
     RETURN NEXT given;
 END
-""")  # noqa: S608  # what is put in stands above, and the schema is a name that SQL has quoted
+""")
 """The thread's row is locked only to append; see `replace_item`."""
 
 
@@ -97,12 +97,14 @@ def functions(schema: str, user_type: UserType) -> tuple[Function, ...]:
     Every table in them has its schema, for the machine that runs them has a search path of its own. They run with the
     rights of whoever calls them: who may not write the tables cannot do so by a function either.
     """
-    finished = ", ".join(f"'{status}'" for status in FINISHED)
+    pieces = {
+        "schema": schema,
+        "finished": ", ".join(f"'{status}'" for status in FINISHED),
+        "next_sort_key": NEXT_SORT_KEY.substitute(schema=schema).strip(),
+        "insert": INSERT.substitute(schema=schema).strip(),
+    }
     bodies = ((APPEND_ITEM, APPENDING), (REPLACE_ITEM, REPLACING))
-    return tuple(
-        _function(f"{schema}.{name}", user_type, body.substitute(schema=schema, finished=finished))
-        for name, body in bodies
-    )
+    return tuple(_function(f"{schema}.{name}", user_type, body.substitute(pieces)) for name, body in bodies)
 
 
 def _function(name: str, user_type: UserType, body: str) -> Function:

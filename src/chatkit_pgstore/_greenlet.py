@@ -72,7 +72,7 @@ async def _awaited(worker: Any, handed: Any) -> _Returned:
     while not isinstance(handed, _Returned):
         try:
             value = await handed
-        except BaseException as error:  # noqa: BLE001  # it is the greenlet's, which raises it again
+        except BaseException as error:  # noqa: BLE001  # none is kept: the greenlet that waits for the value gets it, and raises it
             handed = worker.throw(error)
         else:
             handed = worker.switch(value)

@@ -126,7 +126,7 @@ async def _made(make_title: MakeTitle, turn: Turn, thread_id: str, timeout_secon
             title = make_title(turn)
             made = await title if inspect.isawaitable(title) else title
             return " ".join((made or "").split())
-    except Exception as error:  # noqa: BLE001  # whatever it raises, the reply is there
+    except Exception as error:  # noqa: BLE001  # the host's callable may raise anything, and no title is worth a reply
         # Without the message, which may quote the conversation.
         logger.warning("No title for thread %r: make_title raised %s", thread_id, type(error).__name__)
         return ""

@@ -121,6 +121,14 @@ class PostgresStore(BeyondChatKit[TContext], Store[TContext], Generic[TContext])
         """Where the tables are; None: in the first schema of the search path."""
         return self._settings.schema
 
+    def user_id_of(self, context: TContext) -> str:
+        """Return the id of the user whom *context* names, as the tables have it.
+
+        Raises:
+            MissingUserError: It names none.
+        """
+        return self._calls.user(context)
+
     async def initialize(self, *, migrate: bool = True) -> None:
         """Bring the database to the schema this release needs, or only check that it is there.
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic
 
-from chatkit.store import AttachmentStore, Store
+from chatkit.store import AttachmentStore
 from chatkit.types import Attachment, AttachmentCreateParams
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from chatkit_pgstore.attachments._desk import Desk
 from chatkit_pgstore.attachments._files import Files
 from chatkit_pgstore.attachments._multipart import FormFile
 from chatkit_pgstore.attachments._sweep import GRACE_SECONDS, Swept, sweep
+from chatkit_pgstore.buffered import BufferedStore
 from chatkit_pgstore.errors import ConfigurationError
 from chatkit_pgstore.store import PostgresStore
 
@@ -42,15 +43,14 @@ class FileAttachments(AttachmentStore[TContext], Generic[TContext]):
     Every method that takes a context raises what those of `PostgresStore` raise.
     """
 
-    def __init__(self, store: Store[TContext], files: Files) -> None:
+    def __init__(self, store: PostgresStore[TContext] | BufferedStore[TContext], files: Files) -> None:
         inner: Any = getattr(store, "store", store)
         if not _is_postgres(inner):
             raise ConfigurationError(f"Files need a PostgresStore, or a BufferedStore around one, not a {store!r}.")
         self._store = store
         self._files = files
         self._desk = Desk(inner, files)
-        # Both kinds of stores have it, and both know best who a context names.
-        self._user: Callable[[TContext], str] = getattr(store, "_calls").user  # noqa: B009  # see above
+        self._user: Callable[[TContext], str] = store.user_id_of
 
     @override
     async def create_attachment(self, input: AttachmentCreateParams, context: TContext) -> Attachment:

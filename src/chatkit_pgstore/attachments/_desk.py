@@ -121,7 +121,7 @@ class Desk:
             async for chunk in self.storage.read(file):
                 yield chunk
         except FileNotFoundError as error:
-            logger.error("The bytes of the attachment %r are not where they were stored", file.id)  # noqa: TRY400  # the message says all
+            logger.exception("The bytes of the attachment %r are not where they were stored", file.id)
             raise NotFoundError(f"The bytes of {file.id} are gone") from error
 
     async def remove(self, user_id: str, file_id: str) -> None:

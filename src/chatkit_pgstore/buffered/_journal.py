@@ -15,12 +15,19 @@ from chatkit_pgstore.errors import ConfigurationError, JournalFullError, StoreEr
 
 T = TypeVar("T")
 
-_COLUMNS = "user_id, call, thread_id, row_id, document, status, base"
-_INSERT = f"INSERT INTO writes ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # names of ours
-_SELECT = f"SELECT {_COLUMNS} FROM writes ORDER BY number"  # noqa: S608  # names of ours
-_OLDEST = f"""
-    SELECT number, {_COLUMNS} FROM writes WHERE user_id = ? AND acknowledged = 0 ORDER BY number LIMIT ?
-"""  # noqa: S608  # names of ours
+_INSERT = """
+    INSERT INTO writes (user_id, call, thread_id, row_id, document, status, base) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_SELECT = "SELECT user_id, call, thread_id, row_id, document, status, base FROM writes ORDER BY number"
+_OLDEST = """
+    SELECT number, user_id, call, thread_id, row_id, document, status, base FROM writes
+    WHERE user_id = ? AND acknowledged = 0 ORDER BY number LIMIT ?
+"""
+# Left by a process that died after its last write had failed.
+_DELETE_LEFT = (
+    "DELETE FROM snapshots WHERE user_id NOT IN (SELECT user_id FROM writes WHERE acknowledged = 0)",
+    "DELETE FROM writes WHERE user_id NOT IN (SELECT user_id FROM writes WHERE acknowledged = 0)",
+)
 
 _EMPTY_THE_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 """So that no conversation stays on this disk once it is in the database."""
@@ -190,9 +197,8 @@ class Journal:
     async def _adopt(self) -> Adopted:
         def read() -> tuple[list[Snapshot], list[Entry], list[tuple[str, int]]]:
             execute = self._connection.execute
-            for table in ("snapshots", "writes"):
-                # Left by a process that died after its last write had failed.
-                execute(f"DELETE FROM {table} WHERE user_id NOT IN (SELECT user_id FROM writes WHERE acknowledged = 0)")  # noqa: S608  # names of ours
+            for delete in _DELETE_LEFT:
+                execute(delete)
             snapshots = [Snapshot(*row) for row in execute("SELECT user_id, thread_id, document FROM snapshots")]
             pending = (
                 "SELECT user_id, count(*) FROM writes WHERE acknowledged = 0 GROUP BY user_id ORDER BY min(number)"

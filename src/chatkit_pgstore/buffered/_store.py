@@ -87,6 +87,15 @@ class BufferedStore(Store[TContext], Generic[TContext]):
         """Whether the database is away."""
         return self._calls.outage.is_on
 
+    def user_id_of(self, context: TContext) -> str:
+        """Return the id of the user whom *context* names, as the tables have it.
+
+        Raises:
+            MissingUserError: It names none.
+            ConfigurationError: ``context=`` does not lead back to the user.
+        """
+        return self._calls.user(context)
+
     @property
     def pending(self) -> int:
         """How many writes are in the journal and not yet in the database."""
