@@ -259,7 +259,7 @@ async def test_a_write_that_waits_for_a_connection_is_stored(make_store):
 
 
 async def test_a_write_that_fails_after_its_caller_was_cancelled_is_logged(make_store, caplog):
-    store = await make_store(pool_size=1, retry_seconds=0.1)
+    store = await make_store(pool_size=1, retry_seconds=1.0)
     await store.save_thread(thread(), ALICE)
     async with store.engine.connect():
         caller = asyncio.create_task(store.add_thread_item("thr_1", message("msg_1"), ALICE))

@@ -176,7 +176,7 @@ def calls_of(each):
 
 
 async def test_a_write_that_fails_behind_the_back_of_its_caller_counts(make_store):
-    store, figures = await make_store(pool_size=1, retry_seconds=0.1), Figures()
+    store, figures = await make_store(pool_size=1, retry_seconds=1.0), Figures()
     with listening(figures):
         async with store.engine.connect():
             caller = asyncio.create_task(store.add_thread_item("thr_1", message("msg_1"), {"user_id": "alice"}))

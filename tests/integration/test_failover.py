@@ -83,7 +83,7 @@ async def test_a_standby_that_is_asked_for_is_what_the_store_gets(pair):
         await store.save_thread(thread(), ALICE)
     for wanted in ("standby", "prefer-standby"):
         store = PostgresStore(
-            f"postgresql://postgres@{hosts}/postgres?target_session_attrs={wanted}", retry_seconds=0.2
+            f"postgresql://postgres@{hosts}/postgres?target_session_attrs={wanted}", retry_seconds=1.0
         )
         assert await store.load_thread("thr_1", ALICE) == thread()
         with pytest.raises(StoreUnavailableError, match="ReadOnlySQLTransaction"):
@@ -93,14 +93,14 @@ async def test_a_standby_that_is_asked_for_is_what_the_store_gets(pair):
 
 async def test_a_host_that_hangs_leaves_the_others_their_time(silent_host, database_url, make_store, caplog):
     caplog.set_level(logging.DEBUG, logger="chatkit_pgstore")
-    store = await make_store(with_a_host_before(silent_host, database_url), connect_timeout_seconds=0.2)
+    store = await make_store(with_a_host_before(silent_host, database_url), connect_timeout_seconds=1.0)
     await store.save_thread(thread(), ALICE)
     assert not [each for each in caplog.messages if "failed" in each]
 
 
 async def test_the_host_that_answered_last_is_asked_first(silent_host, database_url, make_store, caplog):
     caplog.set_level(logging.DEBUG, logger="chatkit_pgstore")
-    store = await make_store(with_a_host_before(silent_host, database_url), connect_timeout_seconds=0.2)
+    store = await make_store(with_a_host_before(silent_host, database_url), connect_timeout_seconds=1.0)
     await store.save_thread(thread(), ALICE)
     await asyncio.gather(*(store.load_thread("thr_1", ALICE) for _ in range(10)))
     assert store.engine.pool.checkedin() == 10

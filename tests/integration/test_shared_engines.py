@@ -84,7 +84,7 @@ async def test_connections_beyond_the_pool_size_are_closed_and_none_is_lost(make
 
 async def test_a_call_does_not_wait_longer_than_it_may_where_the_pool_would(make_engine, make_store):
     engine = make_engine(pool_size=1, max_overflow=0, pool_timeout=60)
-    store = await make_store(engine=engine, retry_seconds=0.1)
+    store = await make_store(engine=engine, retry_seconds=1.0)
     async with engine.connect(), asyncio.timeout(30):
         with pytest.raises(StoreUnavailableError, match="no attempt came to an end"):
             await store.load_threads(1, None, "asc", ALICE)
@@ -92,7 +92,7 @@ async def test_a_call_does_not_wait_longer_than_it_may_where_the_pool_would(make
 
 
 async def test_an_attempt_does_not_take_longer_than_the_call_may(make_store, database_url):
-    store = await make_store(retry_seconds=0.1, attempt_timeout_seconds=60)
+    store = await make_store(retry_seconds=1.0, attempt_timeout_seconds=60)
     await store.save_thread(thread(), ALICE)
     async with locked_threads(database_url), asyncio.timeout(30):
         with pytest.raises(StoreUnavailableError, match="no attempt came to an end"):
