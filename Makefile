@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench chaos disconnects load matrix purge moving growth uploads history thread-order newcomer screenshots golden requirements clean
+.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench bench-scale chaos disconnects load matrix purge moving growth uploads history thread-order newcomer screenshots golden requirements clean
 
 demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
 	$(BIN)/python examples/demo.py
@@ -36,8 +36,11 @@ docs: .venv/test  ## links, names and snippets of the documents; and the site of
 	$(BIN)/python -m pytest $(IN_PARALLEL) tests/unit/test_documents.py tests/unit/test_site.py tests/integration/test_snippets.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
-bench: .venv/test  ## the store's time beside asyncpg's pool and a dedicated connection
-	$(BIN)/python benchmarks/ratios.py $(ARGS)
+bench: .venv-bench/test  ## what calls cost, beside asyncpg and beside other ways to keep chats; ARGS=--publish writes the tables and plots of the docs
+	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
+
+bench-scale: .venv-bench/test  ## what calls cost with 10,000 to 10,000,000 items, and what those take; ARGS="--items 1000000" for less
+	.venv-bench/bin/python -m benchmarks.scale $(ARGS)
 
 chaos: .venv/test  ## ten minutes of calls, faults and cancellations; ARGS="--seed 7" repeats one, ARGS=--crashes is the crash proof
 	$(BIN)/python -m tests.chaos $(ARGS)
@@ -86,10 +89,11 @@ requirements: .venv/test  ## pin the newest releases within pyproject.toml's ran
 	$(COMPILE) pyproject.toml --group example --group server --constraints requirements/test.txt --output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --group lint --constraints requirements/test.txt --output-file requirements/lint.txt
 	$(COMPILE) pyproject.toml --extra cli --constraints requirements/test.txt --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --group bench --constraints requirements/test.txt --output-file requirements/bench.txt
 	$(COMPILE) pyproject.toml --extra cli --extra attachments --resolution lowest-direct --output-file requirements/oldest.txt
 
 clean:  ## remove the environments; the demo's conversations in .demo/ stay
-	rm -rf .venv .venv-oldest .venv-matrix site
+	rm -rf .venv .venv-oldest .venv-matrix .venv-bench site
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -104,6 +108,11 @@ clean:  ## remove the environments; the demo's conversations in .demo/ stay
 
 .venv/lint: requirements/lint.txt .venv/test
 	$(INSTALL) --requirement requirements/lint.txt
+	touch $@
+
+.venv-bench/test: requirements/bench.txt pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/bench.txt --editable .
 	touch $@
 
 .venv-oldest/test: requirements/test.txt requirements/oldest.txt pyproject.toml

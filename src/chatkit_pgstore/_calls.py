@@ -106,14 +106,22 @@ class Calls:
             rows = [] if nothing_behind else rows
         return page_of(rows, request, partial(self._decoded, codec, key.get("thread_id")))
 
-    def _decoded(self, codec: Codec[T], thread_id: str | None, row_id: str, document: str) -> T | None:
+    def _decoded(self, codec: Codec[T], thread_id: str | None, rows: Sequence[Any]) -> list[T]:
         try:
-            return codec.decode(row_id, document)
-        except UnreadableItemError as error:
+            return codec.decode_all(rows)
+        except UnreadableItemError:
             if self._settings.on_unreadable == "raise":
                 raise
-            logger.warning("Left out of a page of thread %r: %s", thread_id or row_id, error)
-            return None
+        return [each for row in rows for each in _readable(codec, thread_id, row)]
+
+
+def _readable(codec: Codec[T], thread_id: str | None, row: Sequence[Any]) -> Sequence[T]:
+    """Return what is kept in *row*, or nothing, with a warning."""
+    try:
+        return (codec.decode(row[0], row[1]),)
+    except UnreadableItemError as error:
+        logger.warning("Left out of a page of thread %r: %s", thread_id or row[0], error)
+        return ()
 
 
 def one(rows: Sequence[Any], kind: str, name: str) -> Any:

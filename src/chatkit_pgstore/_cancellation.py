@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from math import inf
 from typing import Any, TypeVar
@@ -20,15 +20,15 @@ class Writes:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def carry_out(self, name: str, work: Coroutine[Any, Any, T]) -> T:
-        """Return the result of *work*, which goes on when the caller is cancelled: that is raised once it is done.
+    async def carry_out(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what *work* returns, which goes on when the caller is cancelled: that is raised once it is done.
 
         Args:
             name: What the log calls it.
             work: Has to end by itself: nothing here bounds its time.
         """
-        task = asyncio.create_task(work, name=f"chatkit_pgstore.{name}")
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(_telling(work, ended), name=f"chatkit_pgstore.{name}")
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, ended))
         try:
@@ -44,8 +44,20 @@ class Writes:
 
     def _ended(self, ended: asyncio.Future[None], task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not ended.cancelled():
-            ended.set_result(None)
+        _tell(ended)  # by now only of a task that was cancelled before it began
+
+
+async def _telling(work: Callable[[], Awaitable[T]], ended: asyncio.Future[None]) -> T:
+    """Return what *work* returns; who waits for *ended* goes on sooner than by a callback of the task."""
+    try:
+        return await work()
+    finally:
+        _tell(ended)
+
+
+def _tell(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 async def until_done(

@@ -6,7 +6,7 @@ tuples, sets, bytes, Decimal and keys that are no text take their JSON form.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar, get_args
@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from chatkit_pgstore._ids import PLACEHOLDER_ID, check_id, generate_id
-from chatkit_pgstore._reading import read, reason
+from chatkit_pgstore._reading import read, read_all, reason
 from chatkit_pgstore._writing import written
 from chatkit_pgstore.errors import UnreadableItemError, UnstorableItemError
 
@@ -66,6 +66,17 @@ class Codec(Generic[T]):
                 f"{self._kind} {row_id!r} cannot be read by openai-chatkit {version('openai-chatkit')}: "
                 f"{reason(error)}. It is kept as it is; a release that knows it will read it."
             ) from None
+
+    def decode_all(self, rows: Sequence[Sequence[Any]]) -> list[T]:
+        """Return the objects kept in *rows*, each of which begins with an id and the document that goes by it.
+
+        Raises:
+            UnreadableItemError: The installed SDK cannot read one of them.
+        """
+        try:
+            return read_all(self._adapter, [row[1] for row in rows])
+        except ValidationError:
+            return [self.decode(row[0], row[1]) for row in rows]
 
 
 def _complete(*models: type[BaseModel]) -> None:

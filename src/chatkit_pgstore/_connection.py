@@ -21,22 +21,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from chatkit_pgstore._cancellation import Writes
 from chatkit_pgstore._compiled import Statement
 from chatkit_pgstore._failures import leaves_connection_usable, underlying
-from chatkit_pgstore._greenlet import KeptGreenlet
 from chatkit_pgstore._known import KnownTables
+from chatkit_pgstore._lending import Lender, give_up, note_the_time
 from chatkit_pgstore._retry import persistently
 from chatkit_pgstore._row_security import fetch_as
 from chatkit_pgstore._settings import Settings
-from chatkit_pgstore._turns import Turns
 from chatkit_pgstore.errors import StoreError
 
 logger = logging.getLogger("chatkit_pgstore")
 
 T = TypeVar("T")
 
-TAKE_BACK_SECONDS = 1.0
-
-CONNECTED_AT = "chatkit_pgstore.connected_at"
-"""In the ``info`` of a connection: the `monotonic` time when it was made."""
+CANCEL_SECONDS = 1.0
 
 
 class Database:
@@ -52,12 +48,11 @@ class Database:
     def __init__(self, engine: AsyncEngine, *, owned: bool, settings: Settings, tables: KnownTables) -> None:
         self.engine = engine
         self.tables = tables
-        event.listen(engine.sync_engine, "connect", _note_the_time)
+        event.listen(engine.sync_engine, "connect", note_the_time)
         self._owned = owned
         self._settings = settings
-        self._greenlet = KeptGreenlet()
         self._writes = Writes()
-        self._turns = Turns(engine)
+        self._lender = Lender(engine, owned=owned)
 
     async def read(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         """Run a statement that changes nothing, and return its rows.
@@ -75,12 +70,12 @@ class Database:
         The statement has to be idempotent: it is sent again when a connection broke and nobody knows whether it
         took effect. Raises what `read` raises.
         """
-        work = self._run(call, statement, values)
-        return await self._writes.carry_out(call, work)
+        return await self._writes.carry_out(call, partial(self._run, call, statement, values))
 
     async def close(self) -> None:
         """Wait for writes whose callers have gone, then close the pool if it is the store's own."""
         await self._writes.wait()
+        await self._lender.close()
         if self._owned:
             await self.engine.dispose()
 
@@ -98,29 +93,21 @@ class Database:
 
     async def _run(self, call: str, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         started = perf_counter()
-        attempt = partial(self._attempt_in_turn, _Call(statement.name, values))
+        attempt = partial(self._attempt, _Call(statement.name, values))
         rows, attempts = await persistently(call, attempt, self._settings.retry_seconds)
         if logger.isEnabledFor(logging.DEBUG):
             milliseconds = (perf_counter() - started) * 1000
             logger.debug("%s: %.2f ms, %d rows, attempt %d", call, milliseconds, len(rows), attempts)
         return rows
 
-    async def _attempt_in_turn(self, call: "_Call", deadline: float) -> list[Any]:
-        end_turn = await self._turns.take(deadline)
-        try:
-            return await self._attempt(call, deadline)
-        finally:
-            end_turn()
-
     async def _attempt(self, call: "_Call", deadline: float) -> list[Any]:
-        """Check out, ask the driver, check in; in a greenlet, else a full pool would leak the connection."""
-        connection = await self._greenlet.run(partial(self._checked_out, call.not_before), deadline)
+        connection = await self._lender.borrow(call.not_before, deadline)
         driver = connection.driver_connection
         try:
             if driver.is_in_transaction():
                 # SQL of a host's connect or checkout listener has left the adapter's transaction open; check-in
                 # would roll our statement back with it.
-                await self._greenlet.run(connection.dbapi_connection.commit, deadline)
+                await self._lender.commit(connection, deadline)
             seconds = min(self._settings.attempt_timeout_seconds, deadline - asyncio.get_running_loop().time())
             rows = await self._fetched(driver, call, seconds)
         except StoreError:
@@ -130,12 +117,12 @@ class Database:
             if not leaves_connection_usable(underlying(error)):
                 call.not_before = monotonic()
                 try:
-                    await _take_back(driver, error)
+                    await _cancel(driver, error)
                 finally:
-                    _give_up(connection)
+                    give_up(connection)
             raise
         finally:
-            await self._greenlet.run(connection.close, deadline)
+            await self._lender.take_back(connection, deadline)
         return rows
 
     async def _fetched(self, driver: Any, call: "_Call", seconds: float) -> list[Any]:
@@ -147,19 +134,6 @@ class Database:
         rows: list[Any] = await driver.fetch(statement.sql, *arguments, timeout=seconds)
         return rows
 
-    def _checked_out(self, not_before: float) -> Any:
-        """Return a connection that is no older than *not_before*.
-
-        Whatever cut one connection has most often cut all, and a network that swallows bytes would take
-        ``attempt_timeout_seconds`` to show it of each. The younger ones come after at most a pool of older ones.
-        """
-        connection = self.engine.sync_engine.raw_connection()
-        while not_before > -inf and connection.info.get(CONNECTED_AT, -inf) < not_before:
-            _give_up(connection)
-            connection.close()
-            connection = self.engine.sync_engine.raw_connection()
-        return connection
-
 
 @dataclass(slots=True)
 class _Call:
@@ -170,17 +144,7 @@ class _Call:
     not_before: float = -inf
 
 
-def _note_the_time(_: Any, record: Any) -> None:
-    record.info[CONNECTED_AT] = monotonic()
-
-
-def _give_up(connection: Any) -> None:
-    """Drop a connection from the pool, without a word to a server that may not answer."""
-    connection.driver_connection.terminate()
-    connection.invalidate()
-
-
-async def _take_back(driver: Any, error: BaseException) -> None:
+async def _cancel(driver: Any, error: BaseException) -> None:
     """Have the server give up a statement whose time was up, and which may be waiting for a lock there.
 
     Else it would be done when the lock is free, perhaps long after its caller was told that it failed. Closing in
@@ -189,5 +153,5 @@ async def _take_back(driver: Any, error: BaseException) -> None:
     if isinstance(error, TimeoutError):
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             # From outside: the driver's own time-out was seen to leave out the wait for the cancellation, in 0.31.
-            async with asyncio.timeout(TAKE_BACK_SECONDS):
+            async with asyncio.timeout(CANCEL_SECONDS):
                 await driver.close()

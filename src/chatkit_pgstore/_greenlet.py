@@ -8,7 +8,7 @@ greenlet's parent, and is switched back to with the result.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +30,27 @@ class KeptGreenlet(threading.local):
         Raises:
             TimeoutError: There was something to await, and it took longer than to the loop's time *deadline*.
         """
-        worker, self._kept = self._kept or _new_worker(), None
-        worker.parent = getcurrent()
-        worker.gr_context = worker.parent.gr_context
-        handed = worker.switch(function)
+        worker, handed = self._switched(function)
         # Both ways are taken all the time; coverage loses the line that follows a switch of greenlets.
         if isinstance(handed, _Returned):  # pragma: no branch
             return self._keep(worker, handed)
+        return await self._finished(worker, handed, deadline)
+
+    def begin(self, function: Callable[[], Any], seconds: float) -> Coroutine[Any, Any, Any] | None:
+        """Call *function*, whose result does not matter; return what is left to await, for so long, if anything is."""
+        worker, handed = self._switched(function)
+        if isinstance(handed, _Returned):
+            self._keep(worker, handed)
+            return None
+        return self._finished(worker, handed, asyncio.get_running_loop().time() + seconds)
+
+    def _switched(self, function: Callable[[], Any]) -> tuple[Any, Any]:
+        worker, self._kept = self._kept or _new_worker(), None
+        worker.parent = getcurrent()
+        worker.gr_context = worker.parent.gr_context
+        return worker, worker.switch(function)
+
+    async def _finished(self, worker: Any, handed: Any, deadline: float) -> Any:
         async with asyncio.timeout_at(deadline):
             handed = await _awaited(worker, handed)
         return self._keep(worker, handed)

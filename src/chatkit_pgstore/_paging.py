@@ -19,6 +19,8 @@ Row = tuple[str, str]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+DECODED_AT_ONCE = 50
+
 CURSOR_BY_ACTIVITY = re.compile(r"(-?[0-9]{1,18}):(.+)", re.DOTALL)
 
 
@@ -84,21 +86,22 @@ def _id_of(row: Sequence[Any]) -> str:
 
 
 def page_of(
-    rows: Sequence[Sequence[Any]],
+    rows: list[Any],
     request: PageRequest,
-    decode: Callable[[str, str], T | None],
+    decode: Callable[[list[Any]], list[T]],
     cursor_of: Callable[[Sequence[Any]], str] = _id_of,
 ) -> Page[T]:
     """Return the page made of up to ``limit + 1`` *rows*, of which the last only tells that there is more.
 
-    A row that *decode* returns None for is left out; the cursor counts it all the same, so that the next
-    page begins where this one ends.
+    Rows that *decode* leaves out are counted by the cursor all the same, so that the next page begins where this
+    one ends. *rows* is empty afterwards: the list is the driver's, and kept until the caller awaits something else,
+    so that a long page would be in memory twice.
     """
-    wanted = rows[: request.limit]
     has_more = len(rows) > request.limit
-    decoded = (decode(row[0], row[1]) for row in wanted)
-    return Page(
-        data=[each for each in decoded if each is not None],
-        has_more=has_more,
-        after=cursor_of(wanted[-1]) if has_more else None,
-    )
+    after = cursor_of(rows[request.limit - 1]) if has_more else None
+    del rows[request.limit :]
+    data: list[T] = []
+    while rows:
+        data += decode(rows[:DECODED_AT_ONCE])
+        del rows[:DECODED_AT_ONCE]
+    return Page(data=data, has_more=has_more, after=after)

@@ -1,5 +1,6 @@
 """From the text of a document to an object, mended where one SDK release wrote what another refuses or ignores."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from chatkit import widgets
@@ -18,7 +19,9 @@ Up to 1.0 an icon was any text, since 1.1 it is one of a list that grows; 1.3 ma
 _TEMPLATE_ROOT: Any = getattr(widgets, "DynamicWidgetRoot", None)
 """The class of widgets built from templates; None before 1.4, which had none."""
 
-_WITH_UPLOADS = (UserMessageItem, FileAttachment, ImageAttachment)
+_INCOMPLETE: frozenset[type[Any]] = frozenset({WidgetItem, UserMessageItem, FileAttachment, ImageAttachment})
+"""The classes that are looked at again when they have been read. By identity: ``isinstance`` of models takes long."""
+
 _OTHER_UPLOAD = "upload_url" if "upload_descriptor" in FileAttachment.model_fields else "upload_descriptor"
 """Where the releases on the other side of 1.5 keep the way an attachment's bytes are uploaded."""
 
@@ -30,14 +33,32 @@ def read(adapter: TypeAdapter[T], document: str) -> T:
         ValidationError: The installed SDK cannot read it, mended or not.
     """
     try:
-        # Without the adapter's own wrapper, which looks at its options again for every row of a page.
+        # Without the adapter's own wrapper, which looks at its options again each time.
         value: T = adapter.validator.validate_json(document)
     except ValidationError as error:
         value = adapter.validate_python(_without_refused_values(document, error))
+    return _complete(adapter, value, document) if type(value) in _INCOMPLETE else value
+
+
+def read_all(adapter: TypeAdapter[T], documents: Sequence[str]) -> list[T]:
+    """Return what `read` returns for each of *documents*, in less time.
+
+    Raises:
+        ValidationError: The installed SDK cannot read one of them as it is; mended, perhaps.
+    """
+    values: list[T] = list(map(adapter.validator.validate_json, documents))
+    return [
+        _complete(adapter, value, document) if type(value) in _INCOMPLETE else value
+        for value, document in zip(values, documents, strict=True)
+    ]
+
+
+def _complete(adapter: TypeAdapter[T], value: T, document: str) -> T:
+    """Return *value* with what reading alone may have dropped of its *document*."""
     if isinstance(value, WidgetItem):
         _keep_template_properties(value, document)
-    elif isinstance(value, _WITH_UPLOADS) and _OTHER_UPLOAD in document:
-        value = adapter.validate_python(_with_known_uploads(from_json(document)))
+    elif _OTHER_UPLOAD in document:
+        return adapter.validate_python(_with_known_uploads(from_json(document)))
     return value
 
 

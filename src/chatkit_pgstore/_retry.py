@@ -35,12 +35,13 @@ async def persistently(call: str, attempt: Callable[[float], Awaitable[T]], seco
         StoreUnavailableError: No attempt succeeded in time; its cause is the failure that says most.
         Exception: Whatever is not worth another attempt, as `explained` words it.
     """
-    efforts = _Efforts(call, attempt, asyncio.get_running_loop().time() + seconds)
+    deadline = asyncio.get_running_loop().time() + seconds
     try:
         # Most calls end here, without the time that a retrying library takes for itself.
-        return await efforts.make(), 1
-    except _AgainError:
-        pass
+        return await attempt(deadline), 1
+    except Exception as error:  # noqa: BLE001  # it is raised unless another attempt is worth it
+        efforts = _Efforts(call, attempt, deadline)
+        efforts.note(error)
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(_AgainError),
         wait=PAUSE,
@@ -70,17 +71,27 @@ class _Efforts(Generic[T]):
         self._deadline = deadline
 
     async def make(self) -> T:
-        self.made += 1
         try:
-            return await self._attempt(self._deadline)
+            result = await self._attempt(self._deadline)
         except Exception as error:
-            latest = underlying(error)
-            if not is_transient(latest):
-                raise explained(latest) from error
-            if self.failure is None or not isinstance(latest, TimeoutError):  # which says less than what came before
-                self.failure = latest
-            logger.warning("%s: attempt %d failed (%s)", self._call, self.made, type(latest).__name__)
+            self.note(error)
             raise _AgainError from error
+        self.made += 1
+        return result
+
+    def note(self, error: Exception) -> None:
+        """Note that an attempt failed.
+
+        Raises:
+            Exception: It is not worth another one.
+        """
+        self.made += 1
+        latest = underlying(error)
+        if not is_transient(latest):
+            raise explained(latest) from error
+        if self.failure is None or not isinstance(latest, TimeoutError):  # which says less than what came before
+            self.failure = latest
+        logger.warning("%s: attempt %d failed (%s)", self._call, self.made, type(latest).__name__)
 
     def seconds_left(self) -> float:
         return self._deadline - asyncio.get_running_loop().time()

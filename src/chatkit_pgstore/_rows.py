@@ -127,7 +127,7 @@ class UserRows:
         by_creation = sorted(self.threads, key=lambda thread_id: (self.threads[thread_id].created_at, thread_id))
         rows = [(thread_id, self.threads[thread_id].document) for thread_id in by_creation]
         wanted = [row for row in _behind_cursor(rows, request) if _has_metadata(row, metadata)]
-        return page_of(wanted[: request.limit + 1], request, THREADS.decode)
+        return page_of(wanted[: request.limit + 1], request, THREADS.decode_all)
 
     def page_of_threads_by_activity(self, request: PageRequest, metadata: str = "{}") -> Page[ThreadMetadata]:
         """Return one page of the threads whose metadata contains *metadata*, by last activity.
@@ -142,7 +142,7 @@ class UserRows:
             edge = ((place.time - EPOCH) // MICROSECOND, place.thread_id)
             rows = [row for row in rows if ((row[2], row[0]) < edge if request.descending else (row[2], row[0]) > edge)]
         wanted = [row for row in rows if _has_metadata(row[:2], metadata)]
-        return page_of(wanted[: request.limit + 1], request, THREADS.decode, cursor_by_activity)
+        return page_of(wanted[: request.limit + 1], request, THREADS.decode_all, cursor_by_activity)
 
     def _move(self, thread: ThreadRow) -> None:
         self.last_move = max((datetime.now(UTC) - EPOCH) // MICROSECOND, self.last_move + 1)
@@ -155,7 +155,7 @@ class UserRows:
             NotFoundError: The cursor is no item of the thread.
         """
         rows = [(item_id, item.document) for item_id, item in self.items_of(thread_id).items()]
-        return page_of(_behind_cursor(rows, request)[: request.limit + 1], request, ITEMS.decode)
+        return page_of(_behind_cursor(rows, request)[: request.limit + 1], request, ITEMS.decode_all)
 
 
 def found(rows: Mapping[str, T], kind: str, row_id: str) -> T:
@@ -169,7 +169,7 @@ def found(rows: Mapping[str, T], kind: str, row_id: str) -> T:
     return rows[row_id]
 
 
-def _behind_cursor(rows: Sequence[Row], request: PageRequest) -> Sequence[Row]:
+def _behind_cursor(rows: list[Row], request: PageRequest) -> list[Row]:
     """Return those of *rows*, which are in ascending order, that come from the edge or behind the cursor.
 
     Raises:

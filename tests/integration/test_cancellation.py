@@ -16,7 +16,7 @@ from tests.support.locks import locked_threads
 from tests.support.samples import ALICE, attachment, ids_of, items_of, message, thread
 from tests.support.shared import proxy_before
 from tests.support.tables import dump
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, turns_of_the_loop
 
 CANCELS = 500
 POOL_SIZE = 10
@@ -81,9 +81,11 @@ async def cancelled_at_random(cancelled, calls):
 
 
 async def see_that_the_pool_is_whole(store):
+    await turns_of_the_loop()
     assert store.engine.pool.checkedout() == 0
     pages = await asyncio.gather(*(store.load_threads(1, None, "asc", ALICE) for _ in range(2 * POOL_SIZE)))
     assert [[each.id for each in page.data] for page in pages] == [["thr_1"]] * len(pages)
+    await turns_of_the_loop()
     assert (store.engine.pool.checkedout(), store.engine.pool.checkedin()) == (0, POOL_SIZE)
 
 
@@ -160,6 +162,7 @@ async def test_cancellations_of_all_methods_leave_what_the_same_calls_leave_with
     assert {name for (name, _), is_met in zip(calls, met, strict=True) if is_met} == set(BY_METHOD)
     assert await everything_in(store) == await everything_in(other)
     await asyncio.gather(*(distant_store.load_thread("thr_1", ALICE) for _ in range(2 * POOL_SIZE)))
+    await turns_of_the_loop()
     assert (distant_store.engine.pool.checkedout(), distant_store.engine.pool.checkedin()) == (0, POOL_SIZE)
 
 

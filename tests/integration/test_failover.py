@@ -10,7 +10,7 @@ from chatkit_pgstore import PostgresStore, StoreUnavailableError
 from tests.support.appender import append_one, see_that_what_returned_first_comes_first
 from tests.support.replicas import running_pair
 from tests.support.samples import ALICE, ids_of, thread
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, turns_of_the_loop
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +103,7 @@ async def test_the_host_that_answered_last_is_asked_first(silent_host, database_
     store = await make_store(with_a_host_before(silent_host, database_url), connect_timeout_seconds=1.0)
     await store.save_thread(thread(), ALICE)
     await asyncio.gather(*(store.load_thread("thr_1", ALICE) for _ in range(10)))
+    await turns_of_the_loop()
     assert store.engine.pool.checkedin() == 10
     assert len([each for each in caplog.messages if "gave no connection (TimeoutError)" in each]) == 1
 

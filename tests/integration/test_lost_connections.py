@@ -13,12 +13,7 @@ from tests.support.fault_proxy import End, FaultProxy
 from tests.support.locks import locked_threads
 from tests.support.samples import ALICE, ids_of, message, thread
 from tests.support.shared import proxy_before
-from tests.support.tables import fetch, fetch_value
-
-END_ALL_OTHERS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
+from tests.support.tables import END_ALL_OTHERS, fetch, fetch_value
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,9 @@ from chatkit_pgstore import PostgresStore, StoreUnavailableError
 from tests.support.fault_proxy import FaultProxy
 from tests.support.locks import locked_threads
 from tests.support.samples import ALICE, ids_of, message, thread
-from tests.support.tables import fetch
+from tests.support.tables import END_ALL_OTHERS, fetch
 from tests.support.waiting import eventually
 
-END_ALL_OTHERS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
 PATIENCE_SECONDS = 15.0
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 from testcontainers.community.postgres import PostgresContainer
 
 from examples.embedded_postgres import EmbeddedPostgres
+from tests.support.waiting import turns_of_the_loop
 
 SERVER_VARIABLE = "CHATKIT_PGSTORE_TEST_URL"
 MAX_CONNECTIONS = "200"
@@ -93,6 +94,7 @@ async def execute(url: str, statement: str) -> None:
 
 async def check_nothing_is_open(stores: list[Any], database_url: str) -> None:
     """Fail when one of *stores* has a connection checked out, or anybody a transaction open."""
+    await turns_of_the_loop()
     if in_use := [store.engine.pool.status() for store in stores if is_in_use(store)]:
         pytest.fail(f"connections still checked out: {in_use}")
     await check_no_transaction_is_open(database_url)

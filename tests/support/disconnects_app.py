@@ -31,6 +31,7 @@ from starlette.types import Receive, Scope, Send
 from chatkit_pgstore import PostgresStore
 from chatkit_pgstore.responses import ChatKitResponse
 from tests.support.samples import ALICE
+from tests.support.waiting import turns_of_the_loop
 
 PLAIN, MIDDLEWARE, RESPONSE = "plain", "middleware", "response"
 WORDS = tuple(f"word{number} " for number in range(200))
@@ -111,6 +112,7 @@ def create_app(variant: str, database_url: str) -> OpenRequests:
     @app.get("/pool")
     async def pool() -> dict[str, int]:
         await requests.none_is_left()
+        await turns_of_the_loop()
         return {"checked_in": store.engine.pool.checkedin(), "checked_out": store.engine.pool.checkedout()}
 
     if variant != PLAIN:

@@ -57,6 +57,13 @@ async def add_feedback_and_files(database_url: str, schema: str = "public") -> N
         await connection.close()
 
 
+END_ALL_OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+"""Ends every other session of the database."""
+
+
 async def fetch(database_url: str, query: str, *arguments: Any) -> list[Any]:
     """Return the rows of one query on a connection of its own."""
     connection = await asyncpg.connect(database_url)

@@ -6,6 +6,12 @@ from collections.abc import Awaitable, Callable
 PATIENCE_SECONDS = 15.0
 
 
+async def turns_of_the_loop() -> None:
+    """Return when the event loop has turned as often as it takes a connection to be back in its pool."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 async def eventually(condition: Callable[[], object]) -> None:
     """Return once *condition* holds."""
     async with asyncio.timeout(PATIENCE_SECONDS):

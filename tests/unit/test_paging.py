@@ -33,8 +33,12 @@ def test_a_large_limit_is_cut():
 ROWS = [("a", "1"), ("b", "2"), ("c", "3")]
 
 
-def page(rows, limit, decode=lambda row_id, document: document):
-    return page_of(rows, PageRequest(limit, None, descending=False), decode)
+def documents(rows):
+    return [row[1] for row in rows]
+
+
+def page(rows, limit, decode=documents):
+    return page_of(list(rows), PageRequest(limit, None, descending=False), decode)
 
 
 def test_one_row_more_than_asked_for_tells_that_there_is_more():
@@ -48,20 +52,16 @@ def test_the_last_page_has_no_cursor():
 
 
 def test_rows_left_out_are_counted_by_the_cursor():
-    unreadable = page(ROWS, 2, lambda row_id, document: None)
+    unreadable = page(ROWS, 2, lambda rows: [])
     assert (unreadable.data, unreadable.has_more, unreadable.after) == ([], True, "b")
 
 
 def test_a_cursor_by_activity_carries_the_time_and_the_id():
     by_activity = page_of(
-        [("a:b", "1", -7), ("c", "2", 3)], PageRequest(1, None, descending=False), decoded, cursor_by_activity
+        [("a:b", "1", -7), ("c", "2", 3)], PageRequest(1, None, descending=False), documents, cursor_by_activity
     )
     assert by_activity.after == "-7:a:b"
     assert place_of("-7:a:b") == Place(EPOCH - timedelta(microseconds=7), "a:b")
-
-
-def decoded(row_id, document):
-    return document
 
 
 @pytest.mark.parametrize("cursor", ["a", "a:b", "7", ":a", "7:", "+7:a", "7 :a", "1" * 19 + ":a", "9" * 18 + ":a"])

@@ -1,6 +1,7 @@
 """The app: uploads to signed links and from forms, downloads and previews by signed links."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from time import time
 from typing import Any
@@ -63,13 +64,13 @@ class FilesApp:
             length=_length(request),
         )
         # To its end even when the request is cancelled: nothing may be left of an upload that failed.
-        stored = await self._desk.writes.carry_out("upload", self._desk.receive(permit, body))
+        stored = await self._desk.writes.carry_out("upload", partial(self._desk.receive, permit, body))
         return JSONResponse({"id": permit.id, "size": stored.size, "sha256": stored.sha256})
 
     async def _direct(self, request: Request) -> Response:
         context = await self._authenticate(request)
         form = await file_in_form(request.headers.get("content-type", ""), request.stream())
-        attachment = await self._desk.writes.carry_out("upload", self._take(form, context))
+        attachment = await self._desk.writes.carry_out("upload", partial(self._take, form, context))
         return Response(
             attachment.model_dump_json(exclude_none=True, context={"exclude_metadata": True}),
             HTTPStatus.CREATED,

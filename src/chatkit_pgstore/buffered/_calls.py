@@ -116,7 +116,7 @@ class BufferedCalls:
     async def write(self, entry: Entry, context: Any) -> None:
         """Make a write, to its end even when the caller is cancelled meanwhile."""
         self._check_started()
-        await self._writes.carry_out(entry.call, self._written(entry, context))
+        await self._writes.carry_out(entry.call, partial(self._written, entry, context))
 
     async def read(self, reading: Reading[T]) -> T:
         """Return what the store inside has, or what is known while it is away or behind."""
