@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench bench-scale chaos disconnects load matrix purge moving growth uploads history thread-order newcomer screenshots golden requirements clean
+.PHONY: demo test test-oldest test-postgres-15 coverage lint docs bench bench-scale figures chaos disconnects load matrix purge moving growth uploads history thread-order newcomer screenshots golden requirements clean
 
 demo: .venv/demo  ## a ChatKit server with a page, on an embedded PostgreSQL that keeps its data in .demo/
 	$(BIN)/python examples/demo.py
@@ -36,11 +36,14 @@ docs: .venv/test  ## links, names and snippets of the documents; and the site of
 	$(BIN)/python -m pytest $(IN_PARALLEL) tests/unit/test_documents.py tests/unit/test_site.py tests/integration/test_snippets.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
-bench: .venv-bench/test  ## what calls cost, beside asyncpg and beside other ways to keep chats; ARGS=--publish writes the tables and plots of the docs
+bench: .venv-bench/bench  ## what a call costs beside asyncpg, the network and other packages; ARGS="--only limits", ARGS=--quick, ARGS=--publish
 	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
 
-bench-scale: .venv-bench/test  ## what calls cost with 10,000 to 10,000,000 items, and what those take; ARGS="--items 1000000" for less
+bench-scale: .venv-bench/bench  ## what calls cost with 10,000 to 10,000,000 items, and what those take; ARGS="--items 1000000" for less
 	.venv-bench/bin/python -m benchmarks.scale $(ARGS)
+
+figures: .venv-bench/bench  ## tables and plots of the documents, anew from benchmarks/results
+	.venv-bench/bin/python benchmarks/figures.py
 
 chaos: .venv/test  ## ten minutes of calls, faults and cancellations; ARGS="--seed 7" repeats one, ARGS=--crashes is the crash proof
 	$(BIN)/python -m tests.chaos $(ARGS)
@@ -110,9 +113,13 @@ clean:  ## remove the environments; the demo's conversations in .demo/ stay
 	$(INSTALL) --requirement requirements/lint.txt
 	touch $@
 
-.venv-bench/test: requirements/bench.txt pyproject.toml
+# One that cannot be installed is named in the results, and keeps nobody from measuring the others.
+PEERS := "openai-agents[sqlalchemy]" "langgraph-checkpoint-postgres psycopg[binary] psycopg-pool" community-agent-framework-postgres
+IN_BENCH := .venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/bench.txt
+.venv-bench/bench: requirements/test.txt requirements/bench.txt pyproject.toml
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/bench.txt --editable .
+	$(IN_BENCH) --requirement requirements/test.txt matplotlib uvloop --editable .
+	for peer in $(PEERS); do $(IN_BENCH) $$peer || echo "not installed: $$peer"; done
 	touch $@
 
 .venv-oldest/test: requirements/test.txt requirements/oldest.txt pyproject.toml

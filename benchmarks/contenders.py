@@ -1,4 +1,4 @@
-"""The three ways to run the same statements: the store, a hand-written pool store, a dedicated connection."""
+"""The ways to run the same statements: the store, a hand-written pool store, a dedicated connection; and `engine=`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,12 +8,14 @@ import asyncpg
 from chatkit.store import NotFoundError
 from chatkit.types import Page, ThreadItem, ThreadMetadata
 from pydantic import BaseModel, TypeAdapter
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from chatkit_pgstore import PostgresStore
 from chatkit_pgstore._compiled import Statement, Statements, compiled_statements
 
 POOL_SIZE = 10
 STORE, POOL, DEDICATED = NAMES = ("store", "pool", "dedicated")
+HOST = "store on an engine of the host's"
 
 Context = Mapping[str, str]
 Run = Callable[[Statement, Mapping[str, Any]], Awaitable[Sequence[Any]]]
@@ -95,20 +97,28 @@ Contender = PostgresStore[Any] | HandWritten
 
 
 @asynccontextmanager
-async def opened_contenders(url: str) -> AsyncIterator[dict[str, Contender]]:
-    """Open all three on the database at *url*, by name; each with connections of its own."""
+async def opened_contenders(url: str) -> AsyncIterator[tuple[dict[str, Contender], asyncpg.Connection]]:
+    """Open all four on the database at *url*; each has connections of its own.
+
+    Yields:
+        The contenders by name, and the dedicated one's connection.
+    """
     async with (
         PostgresStore(url, pool_size=POOL_SIZE) as store,
         asyncpg.create_pool(url, min_size=POOL_SIZE, max_size=POOL_SIZE) as pool,
     ):
+        engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"), pool_size=POOL_SIZE)
         connection = await asyncpg.connect(url)
         try:
-            yield {
+            contenders: dict[str, Contender] = {
                 STORE: store,
                 POOL: on_pool(pool),
                 DEDICATED: await on_connection(connection),
+                HOST: PostgresStore(engine=engine),
             }
+            yield contenders, connection
         finally:
+            await engine.dispose()
             await connection.close()
 
 

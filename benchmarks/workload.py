@@ -1,6 +1,6 @@
 """What is measured: the rows each contender finds, and the calls of one block."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import cycle, islice
@@ -17,6 +17,7 @@ from chatkit.types import (
     UserMessageTextContent,
 )
 
+from benchmarks.blocks import Call
 from benchmarks.contenders import Contender
 
 THREADS = 200
@@ -26,7 +27,6 @@ TEXT = "What was said here is as long as a paragraph of an answer, and as dull. 
 LONG_THREAD = "thr_of_many_items"
 BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
 
-Call = Callable[[], Awaitable[Any]]
 Operation = Callable[[Contender, str, int], list[Call]]
 
 
@@ -80,15 +80,15 @@ def save_thread(contender: Contender, user: str, calls: int) -> list[Call]:
     ]
 
 
-OPERATIONS: Mapping[str, tuple[Operation, float | None]] = {
-    "load_thread": (load_thread, 0.85),
-    "load_thread_items": (load_thread_items, 0.85),
-    "load_threads": (load_threads, 0.85),
-    "load_item": (load_item, 0.85),
-    "add_thread_item": (add_thread_item, 1.0),
-    "save_thread": (save_thread, None),
+OPERATIONS: Mapping[str, Operation] = {
+    "load_thread": load_thread,
+    "load_thread_items": load_thread_items,
+    "load_threads": load_threads,
+    "load_item": load_item,
+    "add_thread_item": add_thread_item,
+    "save_thread": save_thread,
 }
-"""The calls of a block by name, and the most of the pool's time that the store may take."""
+"""The calls of a block by name."""
 
 
 def _threads_in_turn(calls: int) -> list[str]:

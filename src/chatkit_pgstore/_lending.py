@@ -5,8 +5,8 @@ the connection; the one who was woken then waits at the end of the queue. A requ
 so overtakes all that have just begun, and on a busy event loop some of those wait until their time is over.
 
 Out of the pool and back is also the larger part of what a call costs beside its statement. A connection that comes back
-is therefore kept at hand for whoever waits, or calls before the event loop has turned twice: no longer, so that nobody
-finds the pool empty while its connections are idle.
+is therefore kept at hand for whoever waits, or calls before the event loop has turned three times: no longer, so that
+nobody finds the pool empty while its connections are idle.
 """
 
 import asyncio
@@ -29,6 +29,9 @@ MOST_LOANS = 32
 """So many times a connection is lent on without the pool; then one who waits for the pool itself has a turn."""
 
 
+TURNS_AT_HAND = 3
+"""Of the event loop: in the next, who waits for a write is woken; in the one after, that caller's next write begins."""
+
 RETURN_SECONDS = 1.0
 """Nearly always there is nothing to wait for when a connection goes back to its pool."""
 
@@ -50,6 +53,7 @@ class Lender(threading.local):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._greenlet = KeptGreenlet()
         self._at_hand: list[Any] = []
+        self._is_counting = False
         self._returns: set[asyncio.Task[Any]] = set()
 
     async def borrow(self, not_before: float, deadline: float) -> Any:
@@ -97,6 +101,9 @@ class Lender(threading.local):
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._turns = loop, asyncio.Semaphore(self._places)
+            # A loop that ended may have left some, and did not count to the end.
+            self._is_counting = False
+            self._tidy_up()
         if self._turns.locked():
             async with asyncio.timeout_at(deadline):
                 await self._turns.acquire()
@@ -118,11 +125,18 @@ class Lender(threading.local):
 
     def _keep_at_hand(self, connection: Any) -> None:
         self._loans += 1
-        if not self._at_hand:
-            # In the next turn of the loop but one: in the next, who waits for a write, or for a place, is woken.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._tidy_up)
         self._at_hand.append(connection)
+        if not self._is_counting:
+            self._is_counting = True
+            self._count(TURNS_AT_HAND)
+
+    def _count(self, turns: int) -> None:
+        """Tidy up after so many turns of the loop, or forget about it when there is nothing left at hand."""
+        if self._at_hand and turns:
+            asyncio.get_running_loop().call_soon(self._count, turns - 1)
+        else:
+            self._is_counting = False
+            self._tidy_up()
 
     def _tidy_up(self) -> None:
         while self._at_hand:

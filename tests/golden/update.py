@@ -1,5 +1,9 @@
-"""Writes the SQL of every statement into this folder: ``python -m tests.golden.update``."""
+"""Writes into this folder the SQL of every statement, and what each call costs: ``python -m tests.golden.update``."""
 
+import asyncio
+
+from tests.support import client_costs, server_costs
+from tests.support.databases import create_database
 from tests.support.golden import FOLDER, golden_files
 
 
@@ -12,5 +16,14 @@ def update() -> None:
         (FOLDER / name).write_text(text)
 
 
+async def update_costs(server_url: str) -> None:
+    url = await create_database(server_url)
+    await server_costs.fill(url)
+    server_costs.FILE.write_text(await server_costs.text_of_file(url))
+    client_costs.FILE.write_text(await client_costs.text_of_file(url))
+
+
 if __name__ == "__main__":
     update()
+    with server_costs.quiet_server() as server:
+        asyncio.run(update_costs(server.url()))

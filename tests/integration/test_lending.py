@@ -125,6 +125,8 @@ async def test_a_write_and_a_read_lend_to_each_other(make_store):
         for _ in range(5):
             await store.save_thread(thread(), ALICE)
             await store.load_thread("thr_1", ALICE)
+            await store.save_thread(thread(), ALICE)
+            await store.save_thread(thread(), ALICE)
     assert len(checkouts) == 1
 
 

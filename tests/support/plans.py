@@ -5,7 +5,7 @@ items. Rows stand in the tables in no order, so that each costs a page of its ow
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,62 +20,70 @@ THREADS = 50_000
 ITEMS = 50_000
 SMALL_THREADS = 20_000
 TABLES = ("chatkit_threads", "chatkit_thread_items", "chatkit_attachments", "chatkit_feedback")
-LOAD = (
-    # Until a commit has reached the disk, vacuum marks no page as visible to all.
-    "SET synchronous_commit = on",
-    # A vacuum in the middle of a test would touch pages, too.
-    *(f"ALTER TABLE {table} SET (autovacuum_enabled = false)" for table in TABLES),
-    f"""
-    INSERT INTO chatkit_threads (user_id, id, thread, last_sort_key, created_at, updated_at, metadata)
-    SELECT user_id, id, json_build_object('id', id), {ITEMS}, moment, moment, '{{"agent": "billing"}}' FROM (
-        SELECT 'user_' || n % 4000 AS user_id, 'thr_' || n AS id, now() - n * interval '1 second' AS moment
-        FROM generate_series(1, {SMALL_THREADS}) AS n
-        UNION ALL
-        SELECT 'collector', 'thr_' || n, now() - n % 20000 * interval '1 second'
-        FROM generate_series(1, {THREADS}) AS n
-        UNION ALL
-        SELECT 'talker', 'thr_1', now()
-    ) AS rows ORDER BY md5(user_id || id)
-    """,
-    f"""
-    INSERT INTO chatkit_thread_items (user_id, thread_id, id, sort_key, type, item, created_at, updated_at)
-    SELECT user_id, thread_id, 'msg_' || key, key, 'end_of_turn', json_build_object('text', repeat('x', 200)),
-        now(), now()
-    FROM (
-        SELECT 'user_' || n % 4000 AS user_id, 'thr_' || n AS thread_id, key
-        FROM generate_series(1, {SMALL_THREADS}) AS n, generate_series(1, 4) AS key
-        UNION ALL
-        SELECT 'talker', 'thr_1', key FROM generate_series(1, {ITEMS}) AS key
-    ) AS rows ORDER BY md5(user_id || thread_id || key)
-    """,
-    f"""
-    INSERT INTO chatkit_attachments (user_id, id, thread_id, attachment, created_at, updated_at)
-    SELECT user_id, 'atc_' || n, CASE WHEN n % 4 > 0 THEN 'thr_' || n END, '{{}}', now(), now()
-    FROM (
-        SELECT 'user_' || n % 4000 AS user_id, n FROM generate_series(1, {SMALL_THREADS}) AS n
-        UNION ALL
-        SELECT 'collector', n FROM generate_series(1, {THREADS}) AS n
-    ) AS rows ORDER BY md5(user_id || n)
-    """,
-    """
-    INSERT INTO chatkit_feedback (user_id, thread_id, item_id, kind, created_at, updated_at)
-    SELECT user_id, thread_id, id, 'positive', now(), now() FROM chatkit_thread_items
-    WHERE user_id <> 'talker' OR sort_key % 10 = 0
-    """,
-    f"VACUUM ANALYZE {', '.join(TABLES)}",
-)
+
+
+def loading(threads: int, items: int, small_threads: int, users: int, now: str = "now()") -> tuple[str, ...]:
+    """Return what fills migrated tables: threads of the collector, items of the talker, and threads of other users."""
+    return (
+        # Until a commit has reached the disk, vacuum marks no page as visible to all.
+        "SET synchronous_commit = on",
+        # A vacuum in the middle of a test would touch pages, too.
+        *(f"ALTER TABLE {table} SET (autovacuum_enabled = false)" for table in TABLES),
+        f"""
+        INSERT INTO chatkit_threads (user_id, id, thread, last_sort_key, created_at, updated_at, metadata)
+        SELECT user_id, id, json_build_object('id', id), {items}, moment, moment, '{{"agent": "billing"}}' FROM (
+            SELECT 'user_' || n % {users} AS user_id, 'thr_' || n AS id, {now} - n * interval '1 second' AS moment
+            FROM generate_series(1, {small_threads}) AS n
+            UNION ALL
+            SELECT 'collector', 'thr_' || n, {now} - n % 20000 * interval '1 second'
+            FROM generate_series(1, {threads}) AS n
+            UNION ALL
+            SELECT 'talker', 'thr_1', {now}
+        ) AS rows ORDER BY md5(user_id || id)
+        """,
+        f"""
+        INSERT INTO chatkit_thread_items (user_id, thread_id, id, sort_key, type, item, created_at, updated_at)
+        SELECT user_id, thread_id, 'msg_' || key, key, 'end_of_turn', json_build_object('text', repeat('x', 200)),
+            {now}, {now}
+        FROM (
+            SELECT 'user_' || n % {users} AS user_id, 'thr_' || n AS thread_id, key
+            FROM generate_series(1, {small_threads}) AS n, generate_series(1, 4) AS key
+            UNION ALL
+            SELECT 'talker', 'thr_1', key FROM generate_series(1, {items}) AS key
+        ) AS rows ORDER BY md5(user_id || thread_id || key)
+        """,
+        f"""
+        INSERT INTO chatkit_attachments (user_id, id, thread_id, attachment, created_at, updated_at)
+        SELECT user_id, 'atc_' || n, CASE WHEN n % 4 > 0 THEN 'thr_' || n END, '{{}}', {now}, {now}
+        FROM (
+            SELECT 'user_' || n % {users} AS user_id, n FROM generate_series(1, {small_threads}) AS n
+            UNION ALL
+            SELECT 'collector', n FROM generate_series(1, {threads}) AS n
+        ) AS rows ORDER BY md5(user_id || n)
+        """,
+        f"""
+        INSERT INTO chatkit_feedback (user_id, thread_id, item_id, kind, created_at, updated_at)
+        SELECT user_id, thread_id, id, 'positive', {now}, {now} FROM chatkit_thread_items
+        WHERE user_id <> 'talker' OR sort_key % 10 = 0
+        """,
+        f"VACUUM ANALYZE {', '.join(TABLES)}",
+    )
+
+
+LOAD = loading(THREADS, ITEMS, SMALL_THREADS, users=4000)
 STATEMENTS = {statement.name: statement for statement in statements()}
 EXECUTIONS_BEFORE_A_GENERIC_PLAN = 5
+LOOKED_AT = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
 PAGES_TOUCHED = """
     SELECT sum(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::bigint FROM pg_statio_user_tables
 """
 
 
-async def load(database_url: str) -> None:
+async def load(database_url: str, statements: Sequence[str] = LOAD) -> None:
     """Fill migrated tables."""
     connection = await asyncpg.connect(database_url)
     try:
-        for statement in LOAD:
+        for statement in statements:
             await connection.execute(statement)
     finally:
         await connection.close()
@@ -131,6 +139,17 @@ class Plan:
         return _buffers(self.root) + sum(map(_buffers, writers))
 
     @property
+    def rows(self) -> int:
+        """The rows it returned."""
+        return _rows(self.root, "Actual Rows")
+
+    @property
+    def rows_read(self) -> int:
+        """The rows of tables that it looked at, those it left out too."""
+        scans = [node for node in self.nodes if "Relation Name" in node and node["Node Type"] != "ModifyTable"]
+        return sum(_rows(scan, figure) for scan in scans for figure in LOOKED_AT)
+
+    @property
     def seq_scans(self) -> list[str]:
         return [node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"]
 
@@ -153,6 +172,11 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node.get("Plans", ()):
         yield from _nodes(child)
+
+
+def _rows(node: dict[str, Any], figure: str) -> int:
+    """Return a figure of all loops; PostgreSQL tells that of one."""
+    return round(node.get(figure, 0) * node["Actual Loops"])
 
 
 def _buffers(node: dict[str, Any]) -> int:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from chatkit_pgstore._lending import TURNS_AT_HAND
+
 PATIENCE_SECONDS = 15.0
 
 
 async def turns_of_the_loop() -> None:
     """Return when the event loop has turned as often as it takes a connection to be back in its pool."""
-    for _ in range(3):
+    for _ in range(TURNS_AT_HAND + 1):
         await asyncio.sleep(0)
 
 

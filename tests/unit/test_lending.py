@@ -35,3 +35,11 @@ async def test_a_pool_without_a_limit_lends_to_everybody():
     async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(100):
             await lender._take_turn(inf)
+
+
+def test_a_loop_that_ended_too_soon_does_not_keep_the_next_one_from_tidying_up():
+    lender = Lender(create_async_engine("postgresql+asyncpg://", pool_size=1, max_overflow=0), owned=True)
+    asyncio.run(lender._take_turn(inf))
+    lender._is_counting = True
+    asyncio.run(lender._take_turn(inf))
+    assert not lender._is_counting
