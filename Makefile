@@ -81,7 +81,7 @@ newcomer: .venv/test  ## seconds from a clean clone to the first answer on the p
 screenshots: .venv/test  ## docs/images, out of the example in Chromium
 	$(BIN)/python -m tests.browser.screenshots
 
-golden: .venv/test  ## write tests/golden, and the page of the command, anew from the code
+golden: .venv/test  ## write tests/golden (SQL, and what each call costs), and the page of the command, anew from the code
 	$(BIN)/python -m tests.golden.update
 	$(BIN)/python -m tests.support.command_page
 
