@@ -30,6 +30,7 @@ from benchmarks.scale.plots import plots
 from benchmarks.scale.run import run
 from benchmarks.scale.server import server, settings
 from benchmarks.scale.tables import tables
+from benchmarks.scale.targets import MOST
 from benchmarks.scale.traffic import ITEMS_PER_THREAD, STRETCH, THREADS_PER_USER
 from examples.embedded_postgres import EmbeddedPostgres
 
@@ -98,8 +99,9 @@ async def _measured(found: Findings, postgres: EmbeddedPostgres, options: argpar
         f"turns; {ITEMS_PER_THREAD} items a thread, {THREADS_PER_USER} threads a user",
         others=f"a user with {options.threads_of_one:,} threads and a thread of {options.items_of_one:,} items come on "
         "top, their rows scattered; at the smallest size ordinary users were measured before these two were there",
-        calls=f"{options.rounds} rounds of {options.calls:,}, one call at a time, after VACUUM (ANALYZE), CHECKPOINT "
-        "and a warm-up; no autovacuum meanwhile; what does not fit into shared_buffers comes from the system's cache",
+        calls=f"{options.rounds} rounds of {options.calls:,}, one call at a time, after VACUUM (ANALYZE), CHECKPOINT, "
+        f"sync and a warm-up; no autovacuum meanwhile; for {MOST:,} rows of each kind from all over the tables, "
+        "read once before",
     )
     return Measured("scale", "make bench-scale", where, tables(found), plots(found), guarded(found), _raw(found))
 

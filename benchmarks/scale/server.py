@@ -1,5 +1,6 @@
 """The server that all is loaded into, and its databases."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,6 +75,8 @@ async def drop_database(url: str, name: str) -> None:
 
 
 async def settle(url: str) -> None:
-    """Have nothing left to be done by the server in the background."""
+    """Have nothing left to be done in the background, by the server or by the system."""
     # Until a commit has reached the disk, vacuum marks no page as visible to all.
     await execute(url, "SET synchronous_commit = on", "CHECKPOINT", "VACUUM (ANALYZE)", "CHECKPOINT")
+    # Without fsync it is the system that writes what was loaded, for minutes, and lets whoever writes meanwhile wait.
+    await asyncio.to_thread(os.sync)

@@ -13,8 +13,8 @@ from benchmarks.scale.traffic import COLLECTOR, TALKER
 ORDINARY = "ordinary user"
 MANY_THREADS = "user with many threads"
 LONG_THREAD = "long thread"
-MOST = 20_000
-"""Targets of a kind."""
+MOST = 2_000
+"""Targets of a kind: those who are active, while the others are not."""
 
 THREADS = "SELECT user_id, id FROM chatkit_threads {sample} WHERE last_sort_key > 0"
 ITEMS = "SELECT user_id, thread_id, id FROM chatkit_thread_items {sample} WHERE true"
