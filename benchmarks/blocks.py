@@ -1,7 +1,7 @@
 """Times blocks of calls in turn, so that a machine which grows slow is slow for everybody."""
 
 import gc
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -17,15 +17,20 @@ async def timed_in_turn(
     blocks: Mapping[str, Block], *, rounds: int, calls: int, warm_up: int
 ) -> dict[str, list[float]]:
     """Return the seconds that a call took in each round, by name; another one begins each round."""
-    names = list(blocks)
-    for name in names:
-        await timed(blocks[name](warm_up))
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for block in blocks.values():
+        await timed(block(warm_up))
+    seconds: dict[str, list[float]] = {name: [] for name in blocks}
+    for name in in_turns(list(blocks), rounds):
+        seconds[name].append(await timed(blocks[name](calls)))
+    return seconds
+
+
+def in_turns(names: Sequence[str], rounds: int) -> Iterator[str]:
+    """Return the names as often as there are rounds, each round beginning with another one."""
     for number in range(rounds):
         first = number % len(names)
-        for name in names[first:] + names[:first]:
-            seconds[name].append(await timed(blocks[name](calls)))
-    return seconds
+        yield from names[first:]
+        yield from names[:first]
 
 
 async def timed(calls: Sequence[Call]) -> float:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from statistics import median
 
+from benchmarks.blocks import Call
 from benchmarks.measured import Plot, Point, Table
 from benchmarks.peers.facts import STORE
 from benchmarks.peers.opening import Field, opened
 from benchmarks.peers.proxy import DelayingProxy
 from benchmarks.peers.settings import Amount
-from benchmarks.peers.timing import Call, Timed, alternating, in_words, warm_up
+from benchmarks.peers.timing import Timed, alternating, in_words, warm_up
 from benchmarks.peers.wire import NOT_OFFERED
 from benchmarks.peers.workload import JOBS, TITLES, Ready, calls
 

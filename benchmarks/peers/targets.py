@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks.blocks import ratios
 from benchmarks.measured import Table
 from benchmarks.peers.facts import STORE, TUTORIAL
 from benchmarks.peers.latency import FAR, NEAR, Latencies
 from benchmarks.peers.throughput import KINDS, Rates
-from benchmarks.peers.timing import ratios
 from benchmarks.peers.turn import Turns
 from benchmarks.peers.wire import Wire
 from benchmarks.peers.workload import JOBS, TITLES

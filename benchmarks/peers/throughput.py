@@ -7,12 +7,13 @@ from itertools import islice
 from statistics import median
 from time import perf_counter
 
+from benchmarks.blocks import Call, in_turns, ratios
 from benchmarks.measured import Plot, Point, Table
 from benchmarks.peers.contender import POOL_SIZE
 from benchmarks.peers.facts import STORE
 from benchmarks.peers.opening import Field, opened
 from benchmarks.peers.settings import Amount
-from benchmarks.peers.timing import Call, in_turns, in_words, ratios
+from benchmarks.peers.timing import in_words
 from benchmarks.peers.wire import NOT_OFFERED
 from benchmarks.peers.workload import JOBS, TITLES, Ready, calls, mixed
 

@@ -1,16 +1,14 @@
 """Blocks of calls that alternate between contenders, and what their times are to each other."""
 
 import gc
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
 from time import perf_counter, process_time
-from typing import Any
 
+from benchmarks.blocks import Call, in_turns, ratios
 from benchmarks.peers.settings import Amount
-
-Call = Callable[[], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,6 @@ class Timed:
     def ratios(self, ours: str, theirs: str) -> list[float]:
         """Return the time of one as a part of another one's, round by round."""
         return ratios(self.seconds[ours], self.seconds[theirs])
-
-
-def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Return each of *ours* as a part of its counterpart."""
-    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def in_words(values: Sequence[float]) -> str:
@@ -54,14 +47,6 @@ async def alternating(calls: Mapping[str, Iterator[Call]], amount: Amount) -> Ti
         timed.seconds[name].append(wall)
         timed.processor[name].append(processor)
     return timed
-
-
-def in_turns(names: Sequence[str], rounds: int) -> Iterator[str]:
-    """Return the names as often as there are rounds, each round beginning with another one."""
-    for number in range(rounds):
-        first = number % len(names)
-        yield from names[first:]
-        yield from names[:first]
 
 
 async def _size(calls: Iterator[Call], amount: Amount) -> int:
