@@ -10,7 +10,6 @@ import asyncio
 import dis
 import gc
 import logging
-import platform
 import re
 import sys
 from collections import Counter
@@ -220,7 +219,9 @@ async def all_figures(database_url: str) -> dict[str, tuple[str, ...]]:
 
 def releases() -> dict[str, str]:
     """Return what the sum of all calls depends on, as it is installed."""
-    return {"python": platform.python_version()} | {name: version(name) for name in COUNTED_WITH}
+    return {"python": f"{sys.version_info.major}.{sys.version_info.minor}"} | {
+        name: version(name) for name in COUNTED_WITH
+    }
 
 
 def pinned() -> Mapping[str, str]:
