@@ -101,9 +101,10 @@ async def _watch_memory(memory: Memory, started: float, seconds: float) -> None:
 
 
 async def _look_at_connections(store: RecordedStore, url: str, figures: Figures) -> None:
-    figures.connections_checked_out = store.engine.pool.checkedout()
     connection = await asyncpg.connect(url)
     try:
+        # By now the last calls' are back in the pool, which takes a few turns of the loop.
+        figures.connections_checked_out = store.engine.pool.checkedout()
         figures.connections_in_transaction = await connection.fetchval(OPEN_TRANSACTIONS)
     finally:
         await connection.close()

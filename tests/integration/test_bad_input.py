@@ -12,6 +12,7 @@ from tests.support.calls import BY_METHOD, CALLS, fill
 from tests.support.samples import ALICE, attachment, message, thread, tool_call
 from tests.support.shared import proxy_before, shared_database
 from tests.support.tables import dump
+from tests.support.waiting import turns_of_the_loop
 
 LONGEST = "i" * 512
 
@@ -35,6 +36,7 @@ async def unchanged_store(filled_database_url):
     before = await dump(filled_database_url)
     async with PostgresStore(filled_database_url) as store:
         yield store
+        await turns_of_the_loop()
         assert store.engine.pool.checkedout() == 0
     assert await dump(filled_database_url) == before
 

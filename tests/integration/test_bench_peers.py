@@ -64,19 +64,6 @@ async def test_late_bytes_arrive_in_their_order(server, proxy):
         await connection.close()
 
 
-async def test_an_append_is_one_round_trip_of_ours_and_five_of_the_tutorial_s(field, proxy):
-    through_proxy = {each.name: proxy.url(field.url(each)) for each in field.facts}
-    trips = {}
-    async with opening.opened(field, through_proxy) as contenders:
-        for each in contenders:
-            await each.contender.fill(USER, "thr_1", [text()])
-            for _ in range(3):  # the first ones prepare statements
-                proxy.counts()
-                await each.contender.append(USER, "thr_1", text())
-            trips[each.name] = proxy.counts().round_trips
-    assert trips == {STORE: 1, TUTORIAL: 5}
-
-
 async def test_both_stores_answer_the_same_turn(field):
     async with opening.opened(field) as contenders:
         found = {}

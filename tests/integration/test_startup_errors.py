@@ -17,6 +17,7 @@ import pytest
 from chatkit_pgstore import ConfigurationError, PostgresStore, StoreUnavailableError
 from examples.embedded_postgres import EmbeddedPostgres
 from tests.support.samples import ALICE, attachment, message, thread
+from tests.support.waiting import turns_of_the_loop
 
 LIMIT_SECONDS = 8
 PASSWORD = "correct#horse%battery"
@@ -134,6 +135,7 @@ async def test_a_role_without_grants_on_the_tables_is_told_so_by_every_call(url_
     ):
         with pytest.raises(ConfigurationError, match="grant the application's role SELECT, INSERT, UPDATE and DELETE"):
             await call
+    await turns_of_the_loop()
     assert store.engine.pool.checkedout() == 0
     await store.close()
 

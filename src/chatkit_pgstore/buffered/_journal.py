@@ -238,7 +238,7 @@ class Journal:
         self._committing = None
 
     def _explained(self, error: sqlite3.Error) -> StoreError:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             return JournalFullError(f"The disk of the journal {self.path} is full. This write was not taken.")
         return StoreUnavailableError(
             f"The journal {self.path} could not be written: {error}. This write was not taken."
