@@ -238,6 +238,7 @@ class Journal:
         self._committing = None
 
     def _explained(self, error: sqlite3.Error) -> StoreError:
+        # What a closed file says has no code.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             return JournalFullError(f"The disk of the journal {self.path} is full. This write was not taken.")
         return StoreUnavailableError(
