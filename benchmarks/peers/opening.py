@@ -34,7 +34,7 @@ class Field:
 
     def database(self, facts: Facts) -> str:
         """Return the name of the contender's own database."""
-        return f"peers {self.purpose} {facts.name}"
+        return f"peers {self.purpose} {facts.name}".replace(" ", "_")  # SQLAlchemy 2.0 takes "%20" as it stands
 
     def url(self, facts: Facts) -> str:
         """Return the URL of the contender's own database."""
