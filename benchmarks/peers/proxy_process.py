@@ -111,7 +111,16 @@ class ClientsEnd(End):
         """Open the other end."""
         super().connection_made(transport)
         self.transport.pause_reading()
+        # Some releases of Python read once although reading is paused.
+        self._early: list[bytes] = []
         self._opening = asyncio.get_running_loop().create_task(self._open())
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what comes before there is another end; pass the rest on."""
+        if self.other is None:
+            self._early.append(data)
+        else:
+            super().data_received(data)
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -122,6 +131,8 @@ class ClientsEnd(End):
             return
         self.conversation = end.conversation = Conversation(self._passing)
         self.other, end.other = end, self
+        for data in self._early:
+            super().data_received(data)
         self.transport.resume_reading()
 
     def hear(self, size: int) -> None:
